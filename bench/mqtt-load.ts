@@ -1,0 +1,73 @@
+import { connect } from 'node:net';
+import mqtt from 'mqtt-packet';
+
+// A process of its own: its CPU time must not count as the gateway's. One message in, one out; the parent ends it.
+
+export interface Load {
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly clients: number;
+  readonly messages: number;
+  /** Unacknowledged messages of one client. */
+  readonly window: number;
+}
+
+export interface LoadAnswer {
+  readonly seconds: number;
+  readonly acknowledged: number;
+}
+
+function client(load: Load, number: number, messages: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(load.port, '127.0.0.1').setNoDelay(true);
+    const parser = mqtt.parser();
+    let [sent, acknowledged, messageId] = [0, 0, 0];
+    const pump = () => {
+      const packets: Buffer[] = [];
+      while (sent < messages && sent - acknowledged < load.window) {
+        sent++;
+        messageId = (messageId % 65_535) + 1;
+        const value = (20 + (sent % 100) / 10).toFixed(1);
+        // About 200 bytes on the wire, as in the yardstick.
+        const payload = JSON.stringify({ ts: Date.now(), value: Number(value), unit: 'Cel', note: 'x'.repeat(110) });
+        const topic = `devices/bench-${number}/temperature`;
+        packets.push(mqtt.generate({ cmd: 'publish', topic, payload, qos: 1, messageId, dup: false, retain: false }));
+      }
+      if (packets.length > 0) socket.write(Buffer.concat(packets));
+    };
+    parser.on('packet', (packet) => {
+      if (packet.cmd === 'connack') {
+        if (packet.returnCode !== 0) reject(new Error(`the gateway refuses the connection: ${packet.returnCode}`));
+        pump();
+      } else if (packet.cmd === 'puback' && ++acknowledged === messages) {
+        socket.end();
+        resolve();
+      }
+    });
+    socket.on('data', (bytes) => {
+      parser.parse(bytes);
+      pump();
+    });
+    socket.on('error', reject);
+    const { username } = load;
+    const login = {
+      username,
+      password: Buffer.from(load.password),
+      clientId: `bench-${number}`,
+      keepalive: 60,
+      clean: true,
+    };
+    socket.on('connect', () =>
+      socket.write(mqtt.generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, ...login })),
+    );
+  });
+}
+
+process.once('message', async (load: Load) => {
+  const each = Math.floor(load.messages / load.clients);
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: load.clients }, (_, i) => client(load, i + 1, each)));
+  const answer: LoadAnswer = { seconds: (performance.now() - startedAt) / 1000, acknowledged: each * load.clients };
+  process.send?.(answer);
+});

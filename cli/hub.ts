@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+import { configFile, leaveWithin, openLog, stopSignal } from './support.ts';
+
+export const command = new Command('hub').description('the analytics hub: sources, jobs, results and the live page');
+
+command
+  .command('run')
+  .description('run the hub until it is stopped')
+  .option('--config <file>', 'configuration (YAML)')
+  .addHelpText('after', '\nExample:\n  headwater hub run --config /etc/headwater/hub.yaml')
+  .action(async (options: { config?: string }) => {
+    const file = configFile(options.config, 'hub');
+    const { loadHubConfig } = await import('../hub/config/index.ts');
+    const config = loadHubConfig(file);
+    const { runHub } = await import('../hub/main.ts');
+    const log = openLog('hub');
+    const stopped = stopSignal();
+    const hub = await runHub(config, log);
+    log.info({ page: hub.page }, 'listening');
+    log.info({ signal: await stopped }, 'stopping');
+    // What is not committed by then is computed again at the next start.
+    leaveWithin(9_000);
+    await hub.close();
+    leaveWithin(500);
+  });
+
+command
+  .command('check')
+  .description('check a configuration without running it')
+  .option('--config <file>', 'configuration (YAML)')
+  .action(async (options: { config?: string }) => {
+    const file = configFile(options.config, 'hub');
+    const { kafkaOf, loadHubConfig } = await import('../hub/config/index.ts');
+    kafkaOf(loadHubConfig(file));
+    process.stdout.write(`${file} is good\n`);
+  });

@@ -1,0 +1,91 @@
+import { TOPICS } from './topics.ts';
+
+export type Operation = 'read' | 'write' | 'describe' | 'delete' | 'idempotentWrite' | 'describeConfigs';
+
+/** One right of one user. Whatever is not listed is refused. */
+export interface Right {
+  readonly resource: 'topic' | 'group' | 'transactionalId' | 'cluster';
+  readonly name: string;
+  readonly pattern: 'literal' | 'prefixed';
+  readonly operations: readonly Operation[];
+}
+
+/** The programs that connect to Kafka, each with its own user. `admin` applies the catalogue and is a super user. */
+export const USERS = ['admin', 'gateway', 'hub', 'sources', 'page', 'connect', 'flink'] as const;
+export type User = (typeof USERS)[number];
+
+const on = (name: string, ...operations: Operation[]): Right => ({
+  resource: 'topic',
+  name,
+  pattern: 'literal',
+  operations,
+});
+const under = (resource: Right['resource'], name: string, ...operations: Operation[]): Right => ({
+  resource,
+  name,
+  pattern: 'prefixed',
+  operations,
+});
+
+const inputs = [
+  TOPICS.webRequests,
+  TOPICS.transactions,
+  TOPICS.weather,
+  TOPICS.air,
+  TOPICS.traffic,
+  TOPICS.social,
+  TOPICS.quotes,
+];
+const results = [
+  TOPICS.readings10s,
+  TOPICS.readings1m,
+  TOPICS.webRequests10s,
+  TOPICS.webRequests1m,
+  TOPICS.transactions10s,
+  TOPICS.transactions1m,
+  TOPICS.anomalies,
+  TOPICS.alerts,
+  TOPICS.health,
+  TOPICS.late,
+  TOPICS.deadLetters,
+  TOPICS.gateways,
+  TOPICS.devices,
+  TOPICS.accounts,
+];
+const read = (...topics: { name: string }[]) => topics.map((t) => on(t.name, 'read', 'describe'));
+const write = (...topics: { name: string }[]) => topics.map((t) => on(t.name, 'write', 'describe'));
+
+/** The least each program needs. */
+export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> = {
+  gateway: write(TOPICS.raw, TOPICS.gateways, TOPICS.health),
+  sources: [
+    ...write(...inputs, TOPICS.devices, TOPICS.accounts, TOPICS.deadLetters),
+    under('topic', 'sources.', 'read', 'write', 'describe'),
+    under('group', 'sources.', 'read', 'describe'),
+    under('transactionalId', 'sources.', 'write', 'describe'),
+  ],
+  hub: [
+    ...read(TOPICS.raw, TOPICS.readings, ...inputs, ...results),
+    ...write(TOPICS.readings, ...results),
+    under('topic', 'hub.', 'read', 'write', 'describe', 'delete'),
+    under('group', 'hub.', 'read', 'describe'),
+    under('group', 'page.', 'describe'),
+    under('transactionalId', 'hub.', 'write', 'describe'),
+  ],
+  page: [
+    ...read(TOPICS.readings, ...results),
+    under('group', 'page.', 'read', 'describe'),
+    under('group', 'hub.', 'describe'),
+  ],
+  connect: [
+    ...read(TOPICS.readings, ...inputs, ...results),
+    under('topic', 'connect.', 'read', 'write', 'describe'),
+    under('group', 'connect', 'read', 'describe'),
+  ],
+  flink: [
+    ...read(TOPICS.readings, ...inputs, ...results),
+    under('topic', 'flink.', 'read', 'write', 'describe'),
+    under('group', 'flink.', 'read', 'describe'),
+    under('transactionalId', 'flink.', 'write', 'describe'),
+  ],
+};

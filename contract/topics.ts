@@ -1,0 +1,99 @@
+import type { z } from 'zod';
+import { Account, Transaction } from './records/finance.ts';
+import { Device, GatewayStatus, Reading } from './records/iot.ts';
+import { AirMeasurement, MarketQuote, SocialPost, TrafficFlow, WeatherObservation } from './records/public-apis.ts';
+import {
+  Alert,
+  Anomaly,
+  DeadLetter,
+  Health,
+  Late,
+  ReadingWindow,
+  TransactionWindow,
+  WebWindow,
+} from './records/results.ts';
+import { WebRequest } from './records/web.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+export interface Topic {
+  readonly name: string;
+  /** What the record's key is. */
+  readonly key: string;
+  readonly partitions: number;
+  /** `compact` keeps the last record of each key, `delete` keeps `retentionMs`. */
+  readonly cleanup: 'delete' | 'compact';
+  readonly retentionMs: number;
+  /** The value's schema; absent for `iot.raw`, whose values depend on the `kind` header, and for internal topics. */
+  readonly schema?: z.ZodType;
+  readonly description: string;
+}
+
+/** Every topic that one step joins has this many partitions; `topics apply` refuses to change it under stateful readers. */
+export const PARTITIONS = 4;
+
+function topic(name: string, key: string, description: string, schema?: z.ZodType, more: Partial<Topic> = {}): Topic {
+  return {
+    name,
+    key,
+    description,
+    partitions: PARTITIONS,
+    cleanup: 'delete',
+    retentionMs: 7 * DAY,
+    ...(schema && { schema }),
+    ...more,
+  };
+}
+
+const compact = { cleanup: 'compact', retentionMs: -1 } as const;
+
+/** The catalogue of public topics. Internal ones (state, repartition) are named by the steps that own them. */
+export const TOPICS = {
+  raw: topic('iot.raw', 'gateway', 'what gateways forward, identity in the headers'),
+  readings: topic('iot.readings', 'device', 'validated readings, each counted once', Reading),
+  readings10s: topic('iot.readings.10s', 'series', 'readings in windows of 10 s', ReadingWindow),
+  readings1m: topic('iot.readings.1m', 'series', 'readings in windows of 1 min', ReadingWindow, {
+    retentionMs: 30 * DAY,
+  }),
+  webRequests: topic('web.requests', 'client address', 'web access log lines', WebRequest),
+  webRequests10s: topic('web.requests.10s', 'path', 'web traffic by path in windows of 10 s', WebWindow),
+  webRequests1m: topic('web.requests.1m', 'path', 'web traffic by path in windows of 1 min', WebWindow, {
+    retentionMs: 30 * DAY,
+  }),
+  transactions: topic('finance.transactions', 'account', 'financial transactions', Transaction),
+  transactions10s: topic(
+    'finance.transactions.10s',
+    'account',
+    'transactions by account in windows of 10 s',
+    TransactionWindow,
+  ),
+  transactions1m: topic(
+    'finance.transactions.1m',
+    'account',
+    'transactions by account in windows of 1 min',
+    TransactionWindow,
+    {
+      retentionMs: 30 * DAY,
+    },
+  ),
+  weather: topic('weather.observations', 'place', 'weather at places', WeatherObservation),
+  air: topic('air.measurements', 'station', 'air quality at stations', AirMeasurement),
+  traffic: topic('traffic.flow', 'road segment', 'traffic on road segments', TrafficFlow),
+  social: topic('social.posts', 'post id', 'posts of social networks', SocialPost),
+  quotes: topic('market.quotes', 'symbol', 'market prices', MarketQuote),
+  anomalies: topic('anomalies', 'series', 'what the detectors found', Anomaly, { retentionMs: 30 * DAY }),
+  alerts: topic('alerts', 'rule and series', 'alerts and their states', Alert, { retentionMs: 30 * DAY }),
+  health: topic('platform.health', 'process', 'lag, disk, memory and certificates of each process', Health, {
+    retentionMs: DAY,
+  }),
+  devices: topic('devices', 'device', 'reference data of devices', Device, compact),
+  accounts: topic('accounts', 'account', 'reference data of accounts', Account, compact),
+  gateways: topic('gateways', 'gateway', 'status of each gateway', GatewayStatus, compact),
+  late: topic('late', 'origin topic', 'what came after its window closed', Late, { retentionMs: 30 * DAY }),
+  deadLetters: topic('dead-letters', 'origin', 'what could not be understood, and why', DeadLetter, {
+    retentionMs: 30 * DAY,
+  }),
+} as const satisfies Record<string, Topic>;
+
+export const ALL_TOPICS: readonly Topic[] = Object.values(TOPICS);

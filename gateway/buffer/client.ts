@@ -1,0 +1,199 @@
+import { Worker } from 'node:worker_threads';
+import { HeadwaterError, LANES, type Lane } from '../../contract/index.ts';
+import { type Answer, OUTCOMES, type Packed, packSubmissions, type Request, unpackRecords } from './protocol.ts';
+import type { Buffer, BufferOptions, BufferStatus, Outcome, Stored, Submission } from './types.ts';
+
+/** Submissions under way to the thread; the others wait here, where they cost nothing twice. */
+const IN_FLIGHT = 4000;
+
+interface Call {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Opens the buffer in a thread of its own, repairing a damaged database (see `Buffer.recovered`).
+ *
+ * @throws HeadwaterError `BUFFER_OPTIONS`, `BUFFER_OPEN`, `BUFFER_IN_USE`, `BUFFER_NEWER`
+ */
+export async function openBuffer(options: BufferOptions): Promise<Buffer> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options, name: 'buffer' });
+  const opened = await new Promise<Extract<Answer, { type: 'open' }>>((resolve, reject) => {
+    worker.once('message', (answer: Answer) => {
+      if (answer.type === 'open') resolve(answer);
+      else if (answer.type === 'failed') worker.once('exit', () => reject(errorOf(answer)));
+    });
+    worker.once('error', reject);
+  });
+  return new BufferClient(worker, opened);
+}
+
+const errorOf = ({ code, message, retryable }: Extract<Answer, { type: 'failed' }>): HeadwaterError =>
+  new HeadwaterError(code, message, { retryable });
+
+/** The caller's end: packs the submissions of one turn of the event loop into one message, and settles them in order as commits are answered. */
+class BufferClient implements Buffer {
+  readonly incarnation: string;
+  readonly recovered: string | null;
+  readonly last: Record<Lane, number> = { alarm: 0, live: 0, backlog: 0 };
+  readonly failed: Promise<HeadwaterError>;
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  readonly #listeners = new Set<() => void>();
+  readonly #calls = new Map<number, Call>();
+  #lastCall = 0;
+  #queue: Submission[] = [];
+  /** Resolvers of all submissions not settled yet, oldest first, from `#settled` on. */
+  #unsettled: ((outcome: Outcome) => void)[] = [];
+  #settled = 0;
+  #inFlight = 0;
+  #flushing = false;
+  #ended: HeadwaterError | undefined;
+  #onFailed!: (error: HeadwaterError) => void;
+
+  constructor(worker: Worker, opened: Extract<Answer, { type: 'open' }>) {
+    this.incarnation = opened.incarnation;
+    this.recovered = opened.recovered;
+    this.#moveLast(opened.last);
+    this.failed = new Promise((resolve) => {
+      this.#onFailed = resolve;
+    });
+    this.#worker = worker;
+    worker.on('message', (answer: Answer) => this.#receive(answer));
+    worker.on('error', (cause) =>
+      this.#fail(new HeadwaterError('BUFFER_FAILED', `the buffer's thread died: ${cause}`, { cause })),
+    );
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
+  }
+
+  submit(submission: Submission): Promise<Outcome> {
+    if (this.#ended) return Promise.resolve('refused');
+    this.#queue.push(submission);
+    this.#flushSoon();
+    return new Promise((resolve) => this.#unsettled.push(resolve));
+  }
+
+  async peek(
+    lane: Lane,
+    after: number,
+    limit: { readonly records: number; readonly bytes: number },
+  ): Promise<Stored[]> {
+    const its = LANES.indexOf(lane);
+    const packed = await this.#call((call) => ({ type: 'peek', call, lane: its, after, ...limit }));
+    return unpackRecords(its, packed as Packed);
+  }
+
+  async release(lane: Lane, sequence: number): Promise<void> {
+    await this.#call((call) => ({ type: 'release', call, lane: LANES.indexOf(lane), sequence }));
+  }
+
+  async status(): Promise<BufferStatus> {
+    return (await this.#call((call) => ({ type: 'status', call }))) as BufferStatus;
+  }
+
+  onStored(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#ended) {
+      this.#flush(Number.POSITIVE_INFINITY);
+      this.#ended = new HeadwaterError('BUFFER_CLOSED', 'the buffer is closed');
+      this.#post({ type: 'close' });
+    }
+    await this.#exited;
+  }
+
+  #call(request: (call: number) => Request): Promise<unknown> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    const call = ++this.#lastCall;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(call, { resolve, reject });
+      this.#post(request(call));
+    });
+  }
+
+  #post(request: Request): void {
+    this.#worker.postMessage(request);
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush(IN_FLIGHT - this.#inFlight);
+    });
+  }
+
+  #flush(room: number): void {
+    if (this.#queue.length === 0 || room <= 0 || this.#ended) return;
+    const going = room < this.#queue.length ? this.#queue.splice(0, room) : this.#queue;
+    if (going === this.#queue) this.#queue = [];
+    this.#inFlight += going.length;
+    this.#post({ type: 'submit', submissions: packSubmissions(going) });
+  }
+
+  #receive(answer: Answer): void {
+    switch (answer.type) {
+      case 'outcomes':
+        this.#settle(answer.outcomes, answer.last);
+        break;
+      case 'result':
+        this.#take(answer.call)?.resolve(answer.result);
+        break;
+      case 'error':
+        this.#take(answer.call)?.reject(
+          new HeadwaterError('BUFFER_DISK', `the buffer: ${answer.message}`, { retryable: true }),
+        );
+        break;
+      case 'failed':
+        this.#fail(errorOf(answer));
+        break;
+      case 'closed':
+        this.#end(this.#ended!);
+    }
+  }
+
+  #take(call: number): Call | undefined {
+    const found = this.#calls.get(call);
+    this.#calls.delete(call);
+    return found;
+  }
+
+  #settle(outcomes: Uint8Array, last: readonly number[]): void {
+    this.#inFlight -= outcomes.length;
+    for (const code of outcomes) this.#unsettled[this.#settled++]!(OUTCOMES[code]!);
+    if (this.#settled > this.#unsettled.length / 2) {
+      this.#unsettled.splice(0, this.#settled);
+      this.#settled = 0;
+    }
+    if (this.#queue.length > 0) this.#flushSoon();
+    if (this.#moveLast(last)) for (const listener of this.#listeners) listener();
+  }
+
+  #moveLast(last: readonly number[]): boolean {
+    let moved = false;
+    for (const [at, lane] of LANES.entries()) {
+      moved ||= this.last[lane] !== last[at];
+      this.last[lane] = last[at]!;
+    }
+    return moved;
+  }
+
+  #fail(error: HeadwaterError): void {
+    this.#end(error);
+    this.#onFailed(error);
+  }
+
+  /** Whatever has no answer now will have none: it was not acknowledged. */
+  #end(error: HeadwaterError): void {
+    this.#ended = error;
+    this.#queue = [];
+    for (const resolve of this.#unsettled.splice(0).slice(this.#settled)) resolve('refused');
+    this.#settled = 0;
+    for (const { reject } of this.#calls.values()) reject(error);
+    this.#calls.clear();
+  }
+}

@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
+import { HeadwaterError } from '../../contract/index.ts';
+
+export const PAGE_BYTES = 4096;
+const SCHEMA_VERSION = 1;
+
+/** The one row of table `state`, as JSON: written by every commit, so it is always that of the records beside it. Arrays go by lane. */
+export interface State {
+  readonly incarnation: string;
+  last: [number, number, number];
+  waiting: [number, number, number];
+  counts: {
+    acknowledged: number;
+    forwarded: number;
+    rejected: number;
+    duplicates: number;
+    evicted: number;
+    refused: number;
+  };
+  /** The age clock and the wall clock at this commit; see ages.ts. */
+  ageMs: number;
+  wallMs: number;
+}
+
+export function newState(wallMs: number): State {
+  return {
+    incarnation: randomBytes(6).toString('hex'),
+    last: [0, 0, 0],
+    waiting: [0, 0, 0],
+    counts: { acknowledged: 0, forwarded: 0, rejected: 0, duplicates: 0, evicted: 0, refused: 0 },
+    ageMs: wallMs,
+    wallMs,
+  };
+}
+
+/**
+ * Opens the database file, or makes it with the tables still missing. The lock is exclusive: it keeps a second gateway out and spares the
+ * shared-memory file. FULL, because in WAL mode NORMAL loses commits on a power cut. Checkpoints are the store's to time, after it has answered.
+ *
+ * @throws HeadwaterError `BUFFER_IN_USE`, or SQLite's own error
+ */
+export function openDatabase(path: string, walLimit: number): DatabaseSync {
+  const db = new DatabaseSync(path);
+  try {
+    db.exec(`
+      PRAGMA locking_mode = EXCLUSIVE;
+      PRAGMA page_size = ${PAGE_BYTES};
+      PRAGMA auto_vacuum = INCREMENTAL;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA wal_autocheckpoint = 0;
+      PRAGMA journal_size_limit = ${walLimit};
+      BEGIN IMMEDIATE;
+      COMMIT;
+    `);
+    return db;
+  } catch (error) {
+    db.close();
+    if (sqliteCode(error) === SQLITE_BUSY) {
+      throw new HeadwaterError('BUFFER_IN_USE', `${path} is in use: another gateway runs with this folder; stop it`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+const LANE = 2 ** 45;
+
+/**
+ * A record's row: the lane's number, then the sequence. One integer, because SQLite keeps values of up to a page within a table by integer key,
+ * but spends an overflow page on every value above 1 kB in one by (lane, sequence).
+ */
+export function rowOf(lane: number, sequence: number): number {
+  return lane * LANE + sequence;
+}
+
+/** The row that ends a lane, after its last possible one. */
+export function endOf(lane: number): number {
+  return rowOf(lane + 1, 0);
+}
+
+export function sequenceOf(row: number): number {
+  return row % LANE;
+}
+
+/** In one transaction, so that a crash leaves either no table or a whole buffer. */
+export function createTables(db: DatabaseSync, state: State): void {
+  db.exec(`
+    BEGIN IMMEDIATE;
+    CREATE TABLE records (id INTEGER PRIMARY KEY, kind INTEGER, ts INTEGER, stored INTEGER, value TEXT);
+    CREATE TABLE frames (
+      device TEXT, boot TEXT, highest INTEGER, seen TEXT, used INTEGER,
+      PRIMARY KEY (device, boot)
+    ) WITHOUT ROWID;
+    CREATE TABLE packets (at INTEGER PRIMARY KEY, client TEXT, packet INTEGER, digest TEXT);
+    CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT);
+    PRAGMA user_version = ${SCHEMA_VERSION};
+  `);
+  db.prepare('INSERT INTO state VALUES (1, ?)').run(JSON.stringify(state));
+  db.exec('COMMIT');
+}
+
+/** The state, or undefined in a database that is still empty. @throws SQLite's or JSON's error where the row is damaged */
+export function readState(db: DatabaseSync): State | undefined {
+  const version = db.prepare('PRAGMA user_version').get()!.user_version as number;
+  if (version === 0) return undefined;
+  if (version > SCHEMA_VERSION) {
+    throw new HeadwaterError(
+      'BUFFER_NEWER',
+      `the buffer was written by a newer Headwater (layout ${version}, this one knows ${SCHEMA_VERSION}): run the newer one`,
+    );
+  }
+  const row = db.prepare('SELECT json FROM state').get();
+  return JSON.parse(row?.json as string) as State;
+}
+
+const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+/** SQLite's primary result code, or undefined for another error. */
+export function sqliteCode(error: unknown): number | undefined {
+  const code = (error as { errcode?: number }).errcode;
+  return code === undefined ? undefined : code & 0xff;
+}
+
+/** Whether the error says that the file itself is damaged, as against a disk that is full or failing. */
+export function saysDamaged(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB || error instanceof SyntaxError;
+}

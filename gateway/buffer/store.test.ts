@@ -1,0 +1,278 @@
+import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { LANES } from '../../contract/index.ts';
+import { open, Store } from './store.ts';
+import { folder, frame, HOUR, message, optionsFor, outcomesOf, packet, reading, TestClock } from './testing.ts';
+import type { Submission } from './types.ts';
+
+const ALL = [1_000_000, 1_000_000_000] as const;
+const none = new Map<number, number>();
+
+const action = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('submit' as const),
+      messages: fc.array(
+        fc.record({ alarms: fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }), number: fc.nat({ max: 30 }) }),
+        { maxLength: 8 },
+      ),
+    }),
+  },
+  fc.record({
+    do: fc.constant('release' as const),
+    lane: fc.nat({ max: 2 }),
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+  }),
+  fc.record({ do: fc.constant('wait' as const), ms: fc.nat({ max: 15_000 }) }),
+  fc.record({ do: fc.constant('reopen' as const) }),
+);
+
+test('the buffer behaves like three queues and a set of frame numbers, whatever is submitted, released and reopened', () => {
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+      using dir = folder();
+      const clock = new TestClock();
+      let store = new Store(optionsFor(dir.path), clock);
+      const { incarnation } = store;
+      const lanes: { sequence: number; value: string; stored: number }[][] = [[], [], []];
+      const last = [0, 0, 0];
+      const seen = new Set<number>();
+      const counts = { acknowledged: 0, forwarded: 0, duplicates: 0 };
+      let written = 0;
+      for (const step of actions) {
+        if (step.do === 'wait') clock.now += step.ms;
+        if (step.do === 'reopen') {
+          store.close();
+          store = new Store(optionsFor(dir.path), clock);
+        }
+        if (step.do === 'release') {
+          const queue = lanes[step.lane]!;
+          const gone = queue.splice(0, Math.floor(queue.length * step.share));
+          counts.forwarded += gone.length;
+          if (gone.length > 0) store.commit([], new Map([[step.lane, gone.at(-1)!.sequence]]));
+        }
+        if (step.do === 'submit') {
+          const head = lanes[1]![0];
+          const usual = head && clock.now - head.stored > 10_000 ? 2 : 1;
+          const expected: string[] = [];
+          const submissions: Submission[] = step.messages.map(({ alarms, number }) => {
+            const entries = alarms.map((alarm) => reading(written++, alarm));
+            expected.push(seen.has(number) ? 'duplicate' : 'stored');
+            if (seen.has(number)) counts.duplicates++;
+            else {
+              for (const { alarm, value } of entries) {
+                const lane = alarm ? 0 : usual;
+                lanes[lane]!.push({ sequence: ++last[lane]!, value, stored: clock.now });
+                counts.acknowledged++;
+              }
+            }
+            seen.add(number);
+            return { entries, id: frame(number) };
+          });
+          expect(outcomesOf(store.commit(submissions, none))).toEqual(expected);
+        }
+        for (const [lane, queue] of lanes.entries()) {
+          expect(store.peek(lane, 0, ...ALL)).toEqual(
+            queue.map(({ sequence, value }) => ({ lane: LANES[lane], sequence, kind: 'reading', value })),
+          );
+        }
+        expect(store.last).toEqual(last);
+      }
+      const status = store.status();
+      // A count of repeats alone is not worth a commit: it may be lost when the buffer is closed.
+      expect(status.counts).toMatchObject({ acknowledged: counts.acknowledged, forwarded: counts.forwarded });
+      expect(status.counts.duplicates).toBeLessThanOrEqual(counts.duplicates);
+      expect(Object.values(status.lanes)).toEqual(lanes.map((queue) => queue.length));
+      expect(store.incarnation).toBe(incarnation);
+      store.close();
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('a bounded buffer that drops its oldest accounts for every sequence and stays below its bytes', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({
+          size: fc.integer({ min: 100, max: 4000 }),
+          waitMs: fc.nat({ max: 400_000 }),
+          alarm: fc.boolean(),
+          send: fc.boolean(),
+        }),
+        { minLength: 5, maxLength: 30 },
+      ),
+      (rounds) => {
+        using dir = folder();
+        const clock = new TestClock();
+        const options = optionsFor(dir.path, { maxBytes: 1024 * 1024, whenFull: 'drop-oldest', maxAgeMs: HOUR });
+        const store = new Store(options, clock);
+        const sent = [0, 0, 0];
+        const accounted = [0, 0, 0];
+        const account = (from: number, to: number, lane: number) => {
+          expect(from).toBe(accounted[lane]! + 1);
+          accounted[lane] = to;
+        };
+        const send = (lane: number, records: number) => {
+          const found = store.peek(lane, sent[lane]!, records, 1_000_000_000);
+          for (const { kind, sequence, value } of found) {
+            account(kind === 'evicted' ? JSON.parse(value).from : sequence, sequence, lane);
+          }
+          if (found.length === 0) return;
+          sent[lane] = found.at(-1)!.sequence;
+          store.commit([], new Map([[lane, sent[lane]!]]));
+        };
+        for (const { size, waitMs, alarm, send: sends } of rounds) {
+          clock.now += waitMs;
+          const group = Array.from({ length: 40 }, () => ({ entries: [reading('x'.repeat(size), alarm)] }));
+          const outcomes = outcomesOf(store.commit(group, none));
+          expect(outcomes).not.toContain('refused');
+          store.checkpoint();
+          expect(store.status().bytes).toBeLessThanOrEqual(options.maxBytes);
+          if (sends) for (const lane of [0, 1, 2]) send(lane, 25);
+        }
+        for (const lane of [0, 1, 2]) send(lane, 1_000_000);
+        expect(accounted).toEqual(store.last);
+        const { acknowledged, forwarded, evicted } = store.status().counts;
+        expect(forwarded + evicted).toBe(acknowledged);
+        store.close();
+      },
+    ),
+    { numRuns: 15 },
+  );
+});
+
+test('a full buffer refuses whole messages until there is room again, and loses none it accepted', () => {
+  using dir = folder();
+  const options = optionsFor(dir.path, { maxBytes: 1024 * 1024 });
+  const store = new Store(options, new TestClock());
+  const two = (): Submission => ({ entries: [reading('x'.repeat(1000)), reading('x'.repeat(1000))] });
+  let accepted = 0;
+  while (outcomesOf(store.commit([two()], none))[0] === 'stored') {
+    accepted++;
+    store.checkpoint();
+  }
+  expect(store.full).toBe(true);
+  expect(store.peek(1, 0, ...ALL)).toHaveLength(2 * accepted);
+  expect(store.status().bytes).toBeLessThanOrEqual(options.maxBytes);
+  expect(store.status().counts).toMatchObject({ refused: 1, acknowledged: 2 * accepted });
+
+  expect(outcomesOf(store.commit([message('small')], new Map([[1, 4]])))).toEqual(['refused']);
+  expect(outcomesOf(store.commit([message('small')], new Map([[1, accepted]])))).toEqual(['stored']);
+  store.close();
+});
+
+test('drop-oldest gives up the backlog first and alarms last, and says which', () => {
+  using dir = folder();
+  const clock = new TestClock();
+  const store = new Store(optionsFor(dir.path, { maxBytes: 1024 * 1024, whenFull: 'drop-oldest' }), clock);
+  const fill = (alarm: boolean, count: number) =>
+    store.commit(
+      Array.from({ length: count }, () => ({ entries: [reading('x'.repeat(1000), alarm)] })),
+      none,
+    );
+  fill(true, 50);
+  fill(false, 50);
+  clock.now += 11_000;
+  for (let round = 0; round < 20; round++) fill(false, 50);
+  const { lanes, counts } = store.status();
+  expect(lanes).toMatchObject({ alarm: 50, live: 50 });
+  const [first, second] = store.peek(2, 0, 2, 1_000_000);
+  expect(first).toMatchObject({ kind: 'evicted', sequence: counts.evicted });
+  expect(JSON.parse(first!.value)).toEqual({ from: 1, to: counts.evicted, reason: 'the buffer was full' });
+  expect(second).toMatchObject({ kind: 'reading', sequence: counts.evicted + 1 });
+  store.close();
+});
+
+test('what was handed out to be sent is not evicted', () => {
+  using dir = folder();
+  const clock = new TestClock();
+  const store = new Store(optionsFor(dir.path, { maxAgeMs: HOUR }), clock);
+  store.commit(
+    [1, 2, 3, 4].map((n) => message(n)),
+    none,
+  );
+  store.peek(1, 0, 2, 1000);
+  clock.now += 2 * HOUR;
+  store.commit([], none);
+  expect(store.peek(1, 0, ...ALL).map(({ kind, sequence }) => `${kind} ${sequence}`)).toEqual([
+    'reading 1',
+    'reading 2',
+    'evicted 4',
+  ]);
+  store.close();
+});
+
+test('a wall clock that leaps ahead makes nothing too old', () => {
+  using dir = folder();
+  const clock = { now: 0, leap: 0, wall: () => clock.now + clock.leap, monotonic: () => clock.now };
+  let store = new Store(optionsFor(dir.path, { maxAgeMs: HOUR }), clock);
+  store.commit([message(1)], none);
+  clock.leap = 1_800_000_000_000;
+  store.commit([message(2)], none);
+  store.close();
+  store = new Store(optionsFor(dir.path, { maxAgeMs: HOUR }), clock);
+  store.commit([], none);
+  expect(store.status().readings).toBe(2);
+  clock.now += 2 * HOUR;
+  store.commit([], none);
+  expect(store.status()).toMatchObject({ counts: { evicted: 2 }, lanes: { live: 1 } });
+  store.close();
+});
+
+test('a disk that is full refuses everything, keeps what it has, and takes up again when there is room', () => {
+  using dir = folder();
+  const clock = new TestClock();
+  const opened = open(optionsFor(dir.path), clock);
+  const store = new Store(optionsFor(dir.path), clock, opened);
+  store.commit([message('kept', frame(1))], none);
+  const big = message('x'.repeat(200_000), frame(2));
+  opened.db.exec('PRAGMA max_page_count = 20');
+  expect(() => store.commit([big], none)).toThrow(/full/);
+  expect(store.status().counts).toMatchObject({ acknowledged: 1, refused: 1 });
+  expect(store.peek(1, 0, ...ALL).map(({ value }) => value)).toEqual(['"kept"']);
+  opened.db.exec('PRAGMA max_page_count = 1000000');
+  expect(outcomesOf(store.commit([big, message('kept', frame(1))], none))).toEqual(['stored', 'duplicate']);
+  store.close();
+});
+
+test('the disk is given back after a drain', () => {
+  using dir = folder();
+  const store = new Store(optionsFor(dir.path, { maxBytes: 32 * 1024 * 1024 }), new TestClock());
+  for (let group = 0; group < 20; group++) {
+    store.commit(
+      Array.from({ length: 500 }, () => message('x'.repeat(1000))),
+      none,
+    );
+    store.checkpoint();
+  }
+  expect(store.status().bytes).toBeGreaterThan(10_000_000);
+  store.commit([], new Map([[1, store.last[1]!]]));
+  while (store.shrink());
+  expect(store.status().bytes).toBeLessThan(200_000);
+  store.close();
+});
+
+test('a database of a newer Headwater is refused with a word on what to do', () => {
+  using dir = folder();
+  new Store(optionsFor(dir.path), new TestClock()).close();
+  const db = new DatabaseSync(`${dir.path}/buffer.db`);
+  db.exec('PRAGMA user_version = 99');
+  db.close();
+  expect(() => new Store(optionsFor(dir.path), new TestClock())).toThrow(/newer Headwater/);
+});
+
+test('a repeat is known by the packet id only with the flag and the digest', () => {
+  using dir = folder();
+  const store = new Store(optionsFor(dir.path), new TestClock());
+  const submit = (id: ReturnType<typeof packet>) => outcomesOf(store.commit([message('x', id)], none))[0];
+  expect(submit(packet(1, false, 'a'))).toBe('stored');
+  expect(submit(packet(1, true, 'a'))).toBe('duplicate');
+  expect(submit(packet(1, true, 'b'))).toBe('stored');
+  expect(submit(packet(1, false, 'b'))).toBe('stored');
+  expect(submit(packet(2, true, 'b'))).toBe('stored');
+  expect(submit(packet(2, true, 'b'))).toBe('duplicate');
+  store.close();
+});

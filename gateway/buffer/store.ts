@@ -1,0 +1,285 @@
+import { statSync } from 'node:fs';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { HeadwaterError, LANES } from '../../contract/index.ts';
+import { Ages, type Clock } from './ages.ts';
+import { endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
+import { Evictor } from './eviction.ts';
+import { KINDS, OUTCOMES } from './protocol.ts';
+import { type Opened, openOrRepair } from './recovery.ts';
+import { Repeats } from './repeats.ts';
+import type { BufferOptions, BufferStatus, Stored, Submission } from './types.ts';
+
+const [ALARM, LIVE, BACKLOG] = [0, 1, 2] as const;
+const [STORED, DUPLICATE, REFUSED] = OUTCOMES.map((_, code) => code) as [number, number, number];
+/** What a record takes on disk beside its value, and a submission for the memory of its id. */
+const RECORD_OVERHEAD = 64;
+const SUBMISSION_OVERHEAD = 80;
+const MIN_BYTES = 1024 * 1024;
+/** Refusing ends when the buffer is down to this share of its bound, so that it does not go on and off with every batch sent. */
+const ACCEPT_AGAIN = 0.9;
+const VACUUM_PAGES = 256;
+
+/**
+ * The buffer's database. Synchronous: it lives in a thread of its own (worker.ts). What it keeps, whatever dies when:
+ *
+ * 1. A commit holds whole submissions: their records, lanes and sequences, the memory of the device's id, the counters. `commit` returns only
+ *    when it is synced; if it throws, nothing of it was stored.
+ * 2. A lane's sequences count from 1 in the order of storing, and no number is given twice within an incarnation. A record never changes lane or
+ *    sequence.
+ * 3. Records leave by `release`, oldest first, or by eviction; evicted ranges are replaced by one `evicted` record at the range's last sequence.
+ *    So what `peek` shows of a lane has no hole that is not announced. What `peek` has shown is never evicted.
+ * 4. The files together stay below `maxBytes`: pages in use plus the journal, which is checkpointed when it reaches `walLimit`.
+ * 5. A new database file gets a new incarnation; nothing else changes it.
+ */
+export class Store {
+  readonly recovered: string | null;
+  readonly #options: BufferOptions;
+  readonly #path: string;
+  readonly #db: DatabaseSync;
+  readonly #ages: Ages;
+  readonly #clock: Clock;
+  readonly #repeats: Repeats;
+  readonly #evictor: Evictor;
+  readonly #walLimit: number;
+  /** Bound on the pages in use: what `maxBytes` leaves beside the journal. */
+  readonly #pageLimit: number;
+  readonly #sql: Record<
+    'begin' | 'commit' | 'insert' | 'saveState' | 'peek' | 'count' | 'remove' | 'head' | 'pages' | 'free',
+    StatementSync
+  >;
+  #state: State;
+  #full = false;
+
+  constructor(options: BufferOptions, clock: Clock, { path, db, state, recovered }: Opened = open(options, clock)) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#walLimit = walLimitOf(options);
+    this.#pageLimit = options.maxBytes - 2 * this.#walLimit;
+    this.#path = path;
+    this.recovered = recovered;
+    this.#db = db;
+    this.#state = state;
+    this.#ages = new Ages(clock, state);
+    this.#repeats = new Repeats(db);
+    this.#evictor = new Evictor(db);
+    this.#sql = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      insert: db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?)'),
+      saveState: db.prepare('UPDATE state SET json = ?'),
+      peek: db.prepare('SELECT id, kind, value FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT ?'),
+      count: db.prepare(
+        'SELECT count(*) AS records, total(kind = 0) AS readings FROM records WHERE id > ? AND id <= ?',
+      ),
+      remove: db.prepare('DELETE FROM records WHERE id > ? AND id <= ?'),
+      head: db.prepare('SELECT ts, stored FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT 1'),
+      pages: db.prepare('PRAGMA page_count'),
+      free: db.prepare('PRAGMA freelist_count'),
+    };
+  }
+
+  get incarnation(): string {
+    return this.#state.incarnation;
+  }
+
+  /** Highest sequence of each lane. */
+  get last(): number[] {
+    return [...this.#state.last];
+  }
+
+  /**
+   * Stores submissions and removes released records (lane → sequence) in one synced commit; gives the outcome codes in the submissions' order.
+   *
+   * @throws SQLite's error when the disk fails; then nothing was stored or removed
+   */
+  commit(submissions: readonly Submission[], releases: ReadonlyMap<number, number>): Uint8Array {
+    const before = JSON.stringify(this.#state);
+    this.#sql.begin.run();
+    try {
+      let changed = this.#evictor.evictOlderThan(this.#ages.now() - this.#options.maxAgeMs, this.#state);
+      for (const [lane, sequence] of releases) changed = this.#release(lane, sequence) || changed;
+      const outcomes = this.#store(submissions);
+      changed ||= outcomes.includes(STORED);
+      if (changed) {
+        this.#repeats.save();
+        this.#state.ageMs = this.#ages.now();
+        this.#state.wallMs = this.#clock.wall();
+        this.#sql.saveState.run(JSON.stringify(this.#state));
+      }
+      this.#sql.commit.run();
+      return outcomes;
+    } catch (error) {
+      this.#state = JSON.parse(before);
+      this.#state.counts.refused += submissions.length;
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.#repeats.load();
+      throw error;
+    }
+  }
+
+  #store(submissions: readonly Submission[]): Uint8Array {
+    const outcomes = new Uint8Array(submissions.length);
+    const state = this.#state;
+    const stored = this.#ages.now();
+    const lane = this.#liveIsLate(stored) ? BACKLOG : LIVE;
+    let room = this.#makeRoom(submissions);
+    for (const [at, { entries, id }] of submissions.entries()) {
+      if (id && this.#repeats.isRepeat(id)) {
+        outcomes[at] = DUPLICATE;
+        state.counts.duplicates++;
+        continue;
+      }
+      const size = sizeOf(submissions[at]!);
+      if (this.#full || size > room) {
+        this.#full = this.#options.whenFull === 'reject-new';
+        outcomes[at] = REFUSED;
+        state.counts.refused++;
+        continue;
+      }
+      room -= size;
+      for (const entry of entries) {
+        const its = entry.alarm ? ALARM : lane;
+        const sequence = ++state.last[its]!;
+        state.waiting[its]!++;
+        if (entry.kind === 'reading') state.counts.acknowledged++;
+        else state.counts.rejected++;
+        this.#sql.insert.run(rowOf(its, sequence), KINDS.indexOf(entry.kind), entry.ts, stored, entry.value);
+      }
+      if (id) this.#repeats.remember(id);
+      outcomes[at] = STORED;
+    }
+    return outcomes;
+  }
+
+  #liveIsLate(now: number): boolean {
+    const head = this.#head(LIVE);
+    return head !== undefined && now - head.stored > this.#options.liveWithinMs;
+  }
+
+  /** Bytes free for new records, after giving up old ones if that is the policy. */
+  #makeRoom(submissions: readonly Submission[]): number {
+    const used = this.#pagesInUse() * PAGE_BYTES;
+    if (this.#options.whenFull === 'drop-oldest') {
+      const wanted = submissions.reduce((sum, submission) => sum + sizeOf(submission), 0);
+      if (used + wanted > this.#pageLimit) {
+        const spare = Math.min(this.#pageLimit / 16, 1024 * 1024);
+        const target = Math.max(0, this.#pageLimit - wanted - spare);
+        this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= target, this.#state);
+      }
+    } else if (used <= this.#pageLimit * ACCEPT_AGAIN) this.#full = false;
+    return this.#pageLimit - this.#pagesInUse() * PAGE_BYTES;
+  }
+
+  #release(lane: number, sequence: number): boolean {
+    const range = [rowOf(lane, 0), rowOf(lane, sequence)] as const;
+    const { records, readings } = this.#sql.count.get(...range) as { records: number; readings: number };
+    if (records === 0) return false;
+    this.#sql.remove.run(...range);
+    this.#state.waiting[lane]! -= records;
+    this.#state.counts.forwarded += readings;
+    return true;
+  }
+
+  peek(lane: number, after: number, records: number, bytes: number): Stored[] {
+    const found: Stored[] = [];
+    let size = 0;
+    for (const row of this.#sql.peek.iterate(rowOf(lane, after), endOf(lane), records)) {
+      const value = row.value as string;
+      size += Buffer.byteLength(value);
+      if (size > bytes && found.length > 0) break;
+      found.push({
+        lane: LANES[lane]!,
+        sequence: sequenceOf(row.id as number),
+        kind: KINDS[row.kind as number]!,
+        value,
+      });
+    }
+    if (found.length > 0) this.#evictor.handedOut(lane, found.at(-1)!.sequence);
+    return found;
+  }
+
+  /** Whether submissions are refused until there is room again. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Counts submissions that were refused without being tried. */
+  refuse(submissions: number): void {
+    this.#state.counts.refused += submissions;
+  }
+
+  status(): Omit<BufferStatus, 'problem'> {
+    const { incarnation, waiting, counts } = this.#state;
+    const heads = [ALARM, LIVE, BACKLOG].flatMap((lane) => this.#head(lane)?.ts ?? []);
+    return {
+      incarnation,
+      readings: waiting[0] + waiting[1] + waiting[2],
+      bytes: bytesOf(this.#path) + bytesOf(`${this.#path}-wal`),
+      oldestTs: heads.length > 0 ? Math.min(...heads) : null,
+      lanes: { alarm: waiting[0], live: waiting[1], backlog: waiting[2] },
+      counts: { ...counts },
+    };
+  }
+
+  /** Keeps the journal within its limit. To be called after each commit, when it has been answered. */
+  checkpoint(): void {
+    if (bytesOf(`${this.#path}-wal`) > this.#walLimit) this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  }
+
+  /**
+   * One short step of giving disk back after a drain, for idle moments; true while there is more to do. Pages that a busy buffer frees and
+   * fills again all the time are let be.
+   */
+  shrink(): boolean {
+    const free = this.#sql.free.get()!.freelist_count as number;
+    if (free * PAGE_BYTES > this.#walLimit || (free > 0 && this.#shrinking)) {
+      this.#shrinking = true;
+      this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
+      this.checkpoint();
+      return true;
+    }
+    if (this.#shrinking) this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    this.#shrinking = false;
+    return false;
+  }
+  #shrinking = false;
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** The oldest record of a lane. */
+  #head(lane: number): { readonly ts: number; readonly stored: number } | undefined {
+    return this.#sql.head.get(rowOf(lane, 0), endOf(lane)) as { ts: number; stored: number } | undefined;
+  }
+
+  #pagesInUse(): number {
+    return (this.#sql.pages.get()!.page_count as number) - (this.#sql.free.get()!.freelist_count as number);
+  }
+}
+
+/** @throws HeadwaterError `BUFFER_OPTIONS`, `BUFFER_OPEN`, `BUFFER_IN_USE`, `BUFFER_NEWER` */
+export function open(options: BufferOptions, clock: Clock): Opened {
+  if (options.maxBytes < MIN_BYTES) {
+    throw new HeadwaterError('BUFFER_OPTIONS', `the buffer needs at least ${MIN_BYTES} bytes, not ${options.maxBytes}`);
+  }
+  return openOrRepair(options.dir, walLimitOf(options), clock.wall());
+}
+
+function walLimitOf({ maxBytes }: BufferOptions): number {
+  return Math.min(4 * 1024 * 1024, Math.max(256 * 1024, Math.floor(maxBytes / 16)));
+}
+
+/** Bytes of disk: records do not span pages, and those larger than one take whole pages of their own. */
+function sizeOf({ entries }: Submission): number {
+  let size = SUBMISSION_OVERHEAD;
+  for (const { value } of entries) {
+    const length = value.length + RECORD_OVERHEAD;
+    size += length > PAGE_BYTES ? 2 * PAGE_BYTES + length : PAGE_BYTES / Math.floor(PAGE_BYTES / length);
+  }
+  return size;
+}
+
+function bytesOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BufferOptions, DeviceId, Entry, Submission } from './types.ts';
+
+/* What the tests of this room share. */
+
+export const HOUR = 3_600_000;
+
+export interface Folder extends Disposable {
+  readonly path: string;
+}
+
+export function folder(): Folder {
+  const path = mkdtempSync(join(tmpdir(), 'headwater-buffer-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export function optionsFor(dir: string, more: Partial<BufferOptions> = {}): BufferOptions {
+  return {
+    dir,
+    maxBytes: 64 * 1024 * 1024,
+    maxAgeMs: 24 * HOUR,
+    whenFull: 'reject-new',
+    liveWithinMs: 10_000,
+    ...more,
+  };
+}
+
+/** A clock that the test moves. */
+export class TestClock {
+  now = 1_800_000_000_000;
+  wall = (): number => this.now;
+  monotonic = (): number => this.now;
+}
+
+export const reading = (value: unknown, alarm = false): Entry => ({
+  kind: 'reading',
+  alarm,
+  value: JSON.stringify(value),
+  ts: 1_800_000_000_000,
+});
+
+export const frame = (number: number, device = 'mc-1', boot = 'a1b2c3d4'): DeviceId => ({
+  kind: 'frame',
+  device,
+  boot,
+  number,
+});
+
+export const packet = (packetId: number, dup: boolean, digest: string, client = 'c-1'): DeviceId => ({
+  kind: 'packet',
+  client,
+  packetId,
+  dup,
+  digest,
+});
+
+export const message = (value: unknown, id?: DeviceId): Submission => ({
+  entries: [reading(value)],
+  ...(id && { id }),
+});
+
+export const outcomesOf = (codes: Uint8Array): string[] =>
+  [...codes].map((code) => ['stored', 'duplicate', 'refused'][code]!);

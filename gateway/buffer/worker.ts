@@ -1,0 +1,81 @@
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { HeadwaterError } from '../../contract/index.ts';
+import { systemClock } from './ages.ts';
+import { saysDamaged } from './database.ts';
+import { GroupCommit } from './group-commit.ts';
+import { type Answer, packRecords, type Request, unpackSubmissions } from './protocol.ts';
+import { Store } from './store.ts';
+import type { BufferOptions } from './types.ts';
+
+/* The buffer's thread: the store, its group commits, and the messages to and from client.ts. */
+
+const port = parentPort!;
+const answer = (message: Answer): void => port.postMessage(message);
+
+/** The end of this thread: whoever opened the buffer learns why, and may open it again. */
+function fail(error: unknown): void {
+  const { code, retryable } = error instanceof HeadwaterError ? error : { code: 'BUFFER_FAILED', retryable: true };
+  answer({ type: 'failed', code, message: (error as Error).message, retryable });
+  port.close();
+}
+
+function serve(store: Store): void {
+  const commits = new GroupCommit({
+    store,
+    gather() {
+      for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) receive(next.message);
+    },
+    onOutcomes: (outcomes) => answer({ type: 'outcomes', outcomes, last: store.last }),
+    onDamaged: damaged,
+  });
+
+  function receive(request: Request): void {
+    switch (request.type) {
+      case 'submit':
+        commits.submit(unpackSubmissions(request.submissions));
+        break;
+      case 'release': {
+        const { call, lane, sequence } = request;
+        commits.release(lane, sequence, () => answer({ type: 'result', call, result: undefined }));
+        break;
+      }
+      case 'peek': {
+        const { call, lane, after, records, bytes } = request;
+        reply(call, () => packRecords(store.peek(lane, after, records, bytes)));
+        break;
+      }
+      case 'status':
+        reply(request.call, () => ({ ...store.status(), problem: commits.problem }));
+        break;
+      case 'close':
+        commits.close();
+        store.close();
+        answer({ type: 'closed' });
+        port.close();
+    }
+  }
+
+  function damaged(error: unknown): void {
+    commits.stop();
+    store.close();
+    fail(error);
+  }
+
+  function reply(call: number, work: () => unknown): void {
+    try {
+      answer({ type: 'result', call, result: work() });
+    } catch (error) {
+      answer({ type: 'error', call, message: (error as Error).message });
+      if (saysDamaged(error)) damaged(error);
+    }
+  }
+
+  answer({ type: 'open', incarnation: store.incarnation, recovered: store.recovered, last: store.last });
+  port.on('message', receive);
+}
+
+try {
+  serve(new Store(workerData as BufferOptions, systemClock));
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { HeadwaterError } from '../../contract/index.ts';
+import { gatewayJsonSchema, loadGatewayConfig, readSecret } from './index.ts';
+
+const dirs: string[] = [];
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true });
+});
+
+function write(text: string): string {
+  const dir = mkdtempSync(join(tmpdir(), 'headwater-config-'));
+  dirs.push(dir);
+  writeFileSync(join(dir, 'gateway.yaml'), text);
+  return join(dir, 'gateway.yaml');
+}
+
+const MINIMAL = `
+gateway: { id: gw-1, site: plant }
+buffer: { dir: data }
+kafka: { brokers: [localhost:9092], caFile: ca.pem, passwordFile: kafka.password }
+inputs: { host: {} }
+`;
+
+function detailsOf(text: string): readonly string[] {
+  try {
+    loadGatewayConfig(write(text), {});
+  } catch (error) {
+    expect(error).toBeInstanceOf(HeadwaterError);
+    expect((error as HeadwaterError).code).toBe('CONFIG_INVALID');
+    return (error as HeadwaterError).details;
+  }
+  return expect.fail('the configuration was accepted');
+}
+
+test('the example is valid', () => {
+  const config = loadGatewayConfig(join(import.meta.dirname, 'example.yaml'), {});
+  expect(config.buffer).toMatchObject({ maxBytes: 2_147_483_648, maxAge: 2_592_000_000, liveWithin: 10_000 });
+  expect(config.inputs.serial).toHaveLength(2);
+});
+
+test('what is left out is set safely, and paths start at the file', () => {
+  const path = write(MINIMAL);
+  const config = loadGatewayConfig(path, {});
+  expect(config.http).toEqual({ host: '127.0.0.1', port: 8790 });
+  expect(config.buffer).toMatchObject({ whenFull: 'reject-new', dir: join(path, '../data') });
+  expect(config.kafka.passwordFile).toBe(join(path, '../kafka.password'));
+});
+
+test('the environment overrides the file', () => {
+  const env = {
+    HEADWATER_GATEWAY__GATEWAY__ID: 'gw-2',
+    HEADWATER_GATEWAY__KAFKA__BROKERS: '[a:1, b:2]',
+    HEADWATER_GATEWAY__BUFFER__MAX_BYTES: '64 MiB',
+  };
+  const config = loadGatewayConfig(write(MINIMAL), env);
+  expect(config.gateway.id).toBe('gw-2');
+  expect(config.kafka.brokers).toEqual(['a:1', 'b:2']);
+  expect(config.buffer.maxBytes).toBe(64 * 1_024 ** 2);
+});
+
+test('every problem is told at once, by path and line', () => {
+  const details = detailsOf(`
+gateway: { id: "gw 1", site: plant }
+buffer:
+  maxBytes: much
+  colour: blue
+kafka: { brokers: [localhost], caFile: ca.pem, passwordFile: p }
+inputs:
+  mqtt: { port: 99999 }
+  serial: [{ path: ttyUSB0 }]
+`);
+  for (const start of [
+    'gateway.id (line 2)',
+    'buffer.dir (line 3): is missing',
+    'buffer.maxBytes (line 4): must be a quantity',
+    'buffer.colour (line 5): is not a setting',
+    'kafka.brokers.0 (line 6): must be host:port',
+    'inputs.mqtt.port (line 8)',
+    'inputs.serial.0.path (line 9): must be a device file',
+  ]) {
+    expect(details).toContainEqual(expect.stringContaining(start));
+  }
+});
+
+test.each([
+  ['anonymous beyond loopback', '{ host: 0.0.0.0, anonymous: true, plaintext: true }', 'inputs.mqtt.anonymous'],
+  ['nobody who could connect', '{}', 'inputs.mqtt.accounts'],
+  ['plain text beyond loopback', '{ host: 0.0.0.0, accounts: [{ username: a, passwordFile: p }] }', 'inputs.mqtt.tls'],
+  ['an account without a password', '{ accounts: [{ username: a }] }', 'inputs.mqtt.accounts.0'],
+  ['a password in the file', '{ accounts: [{ username: a, password: b }] }', 'inputs.mqtt.accounts.0.password'],
+  ['a broken hash', '{ accounts: [{ username: a, passwordHash: x }] }', 'inputs.mqtt.accounts.0.passwordHash'],
+])('MQTT is refused with %s', (_name, mqtt, path) => {
+  const details = detailsOf(MINIMAL.replace('{ host: {} }', `{ mqtt: ${mqtt} }`));
+  expect(details.join('\n')).toContain(path);
+});
+
+test('a gateway without inputs is refused', () => {
+  expect(detailsOf(MINIMAL.replace('{ host: {} }', '{}'))[0]).toContain('nothing to read from');
+});
+
+test('a file that is not there and a secret that is not there are named', () => {
+  expect(() => loadGatewayConfig('/no/such/file.yaml', {})).toThrow('/no/such/file.yaml');
+  expect(() => readSecret('/no/such/secret', 'the Kafka password')).toThrow('the Kafka password cannot be read');
+});
+
+test('the JSON Schema in the docs is this one (vitest -u writes it)', async () => {
+  const text = `${JSON.stringify(gatewayJsonSchema(), null, 2)}\n`;
+  await expect(text).toMatchFileSnapshot('../../docs/reference/gateway.schema.json');
+});

@@ -1,0 +1,248 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HEADER, HeadwaterError, LANES, type Lane } from '../../contract/index.ts';
+import type { OutgoingRecord, Producer } from '../../kafka/index.ts';
+import { compose, type Ready } from './batch.ts';
+import { LaneReader } from './lane-reader.ts';
+import type { Forwarder, ForwarderLimits, ForwarderOptions, ForwarderStatus } from './types.ts';
+import { closeWithin, unless } from './waiting.ts';
+
+const LIMITS: ForwarderLimits = {
+  batchRecords: 5000,
+  batchBytes: 900_000,
+  lingerMs: 5,
+  firstRetryMs: 100,
+  lastRetryMs: 30_000,
+  closeMs: 2000,
+};
+/** A batch is made small enough to be acknowledged within about this time, so that no alarm waits longer behind one on a slow link. */
+const BATCH_MS = 500;
+const SLOW_LINK_BYTES = 16_384;
+const FIRST_BATCH_BYTES = 262_144;
+const PRODUCER_CLOSE_MS = 1000;
+
+/** Starts to forward what the buffer holds and will hold. Never fails: while Kafka is away it tries again, ever less often. */
+export function startForwarder(options: ForwarderOptions): Forwarder {
+  return new BufferForwarder(options);
+}
+
+/**
+ * One request at a time carries the next records of all lanes; the ones after it are read meanwhile. So a later batch of a lane is never in flight
+ * while an earlier one is unacknowledged, and after any error everything unacknowledged is sent again, in order, by a new producer.
+ */
+class BufferForwarder implements Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #limits: ForwarderLimits;
+  readonly #clock: () => number;
+  readonly #lanes: Readonly<Record<Lane, LaneReader>>;
+  readonly #readers: readonly LaneReader[];
+  /** Aborted by close: no new work. */
+  readonly #stop = new AbortController();
+  /** Aborted when what is in flight had its time. */
+  readonly #abandon = new AbortController();
+  readonly #finished: Promise<void>;
+  readonly #endListening: () => void;
+  #wake: (() => void) | undefined;
+  #status: ForwarderStatus = { state: 'connecting', lastAckAt: null, inFlight: 0 };
+  #batchBytes: number;
+  /** Bound of `#batchBytes`, lowered where the broker takes less. */
+  #mostBytes: number;
+  #failures = 0;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
+    this.#clock = options.clock ?? Date.now;
+    const reader = (lane: Lane) => new LaneReader(lane, options.buffer, options.gateway, this.#clock);
+    this.#lanes = { alarm: reader('alarm'), live: reader('live'), backlog: reader('backlog') };
+    this.#readers = LANES.map((lane) => this.#lanes[lane]);
+    this.#mostBytes = this.#limits.batchBytes;
+    this.#batchBytes = Math.min(FIRST_BATCH_BYTES, this.#mostBytes);
+    this.#endListening = options.buffer.onStored(() => this.#wake?.());
+    this.#finished = this.#run();
+  }
+
+  status(): ForwarderStatus {
+    return this.#status;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#wake?.();
+    const late = new AbortController();
+    const timeout = sleep(this.#limits.closeMs, undefined, { signal: late.signal }).catch(() => {});
+    await Promise.race([this.#finished, timeout]);
+    late.abort();
+    this.#abandon.abort();
+    await this.#finished;
+  }
+
+  async #run(): Promise<void> {
+    let started = false;
+    while (!this.#stop.signal.aborted) {
+      let producer: Producer | undefined;
+      try {
+        if (!started) await this.#skipEmptyLanes();
+        started = true;
+        producer = await this.#connect();
+        this.#update({ state: 'forwarding' });
+        await this.#forward(producer);
+      } catch (error) {
+        if (!this.#stop.signal.aborted) this.#failed(error);
+      }
+      if (producer) await closeWithin(producer, PRODUCER_CLOSE_MS);
+      for (const reader of this.#readers) reader.rewind();
+      await this.#backOff();
+    }
+    this.#endListening();
+    this.#update({ state: 'closed', inFlight: 0 });
+  }
+
+  /** So that the first live batch does not claim that a backlog follows. */
+  async #skipEmptyLanes(): Promise<void> {
+    const { lanes } = await this.#options.buffer.status();
+    for (const reader of this.#readers) if (lanes[reader.lane] === 0) reader.startAtEnd();
+  }
+
+  async #connect(): Promise<Producer> {
+    const opening = this.#options.kafka();
+    try {
+      return await unless(this.#stop.signal, opening);
+    } catch (error) {
+      if (this.#stop.signal.aborted) opening.then((late) => closeWithin(late, PRODUCER_CLOSE_MS)).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #forward(producer: Producer): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await this.#readAhead();
+      if (this.#readers.every(({ waiting }) => waiting.length === 0)) {
+        await this.#news();
+        await this.#linger();
+        continue;
+      }
+      await this.#sendBatch(producer);
+      await this.#linger();
+    }
+  }
+
+  async #sendBatch(producer: Producer): Promise<void> {
+    const { alarm, live, backlog } = this.#lanes;
+    const waiting = { alarm: alarm.waiting, live: live.waiting, backlog: backlog.waiting };
+    const limit = { records: this.#limits.batchRecords, bytes: this.#batchBytes };
+    const counts = compose(waiting, limit, this.#options.backlogShare);
+    const olderFollow = !backlog.isEmpty;
+    const parts = this.#readers.map((reader) => ({ reader, taken: reader.take(counts[reader.lane]) }));
+    const records = parts.flatMap(({ reader, taken }) =>
+      taken.map(({ record }) => (olderFollow && reader !== backlog ? withBacklogHeader(record) : record)),
+    );
+    this.#update({ inFlight: records.length });
+    const started = performance.now();
+    const sending = unless(this.#abandon.signal, producer.send([{ topic: this.#options.topic, records }]));
+    const [sent, read] = await Promise.allSettled([sending, this.#readAhead()]);
+    this.#update({ inFlight: 0 });
+    const batch = parts.flatMap(({ taken }) => taken);
+    if (sent.status === 'rejected') {
+      this.#shrink(sent.reason, parts, batch);
+      throw sent.reason;
+    }
+    this.#adapt(performance.now() - started, batch);
+    this.#acknowledge(parts);
+    if (read.status === 'rejected') throw read.reason;
+  }
+
+  #acknowledge(parts: readonly { readonly reader: LaneReader; readonly taken: readonly Ready[] }[]): void {
+    if (this.#failures > 0) this.#options.log.info({ failures: this.#failures }, 'forwarding to Kafka again');
+    this.#failures = 0;
+    this.#status = { state: 'forwarding', lastAckAt: this.#clock(), inFlight: 0 };
+    for (const { reader, taken } of parts) {
+      const last = taken.at(-1);
+      // Not awaited: if the release is lost the records are sent again, and the hub drops them.
+      if (last) reader.acknowledge(last.sequence).catch((error) => this.#update({ error: messageOf(error) }));
+    }
+  }
+
+  /** Batches grow while they are full and fast, and shrink on a slow link. */
+  #adapt(elapsedMs: number, batch: readonly Ready[]): void {
+    if (elapsedMs > BATCH_MS) this.#batchBytes = Math.max(SLOW_LINK_BYTES, bytesOf(batch) / 2);
+    else if (elapsedMs < BATCH_MS / 4 && bytesOf(batch) > this.#batchBytes / 2) this.#batchBytes *= 2;
+    this.#batchBytes = Math.min(this.#batchBytes, this.#mostBytes);
+  }
+
+  /** After an error: less at a time; and what Kafka finds too large even alone is replaced, so that it does not hold up the rest for ever. */
+  #shrink(
+    error: unknown,
+    parts: readonly { readonly reader: LaneReader; readonly taken: readonly Ready[] }[],
+    batch: readonly Ready[],
+  ): void {
+    if (!isTooLarge(error)) {
+      this.#batchBytes = Math.min(this.#mostBytes, Math.max(SLOW_LINK_BYTES, this.#batchBytes / 2));
+    } else if (batch.length > 1) {
+      this.#mostBytes = bytesOf(batch) / 2;
+      this.#batchBytes = this.#mostBytes;
+    } else {
+      this.#mostBytes = this.#limits.batchBytes;
+      const { reader, taken } = parts.find(({ taken }) => taken.length > 0)!;
+      reader.replace(taken[0]!.sequence);
+      this.#options.log.warn(
+        { lane: reader.lane, sequence: taken[0]!.sequence },
+        'Kafka refuses a record as too large: a rejected record goes in its place',
+      );
+    }
+  }
+
+  async #readAhead(): Promise<void> {
+    const limit = { records: this.#limits.batchRecords, bytes: this.#batchBytes };
+    await Promise.all(this.#readers.map((reader) => reader.fill(limit)));
+  }
+
+  /** Resolves when something new is in the buffer, or to stop. */
+  #news(): Promise<void> {
+    if (this.#stop.signal.aborted || this.#readers.some(({ hasNews }) => hasNews)) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** Lets a batch gather; not for alarms, and not when a batch is full. */
+  async #linger(): Promise<void> {
+    const limit = { records: this.#limits.batchRecords, bytes: this.#batchBytes };
+    const { alarm } = this.#lanes;
+    if (alarm.hasNews || alarm.waiting.length > 0 || this.#readers.some((reader) => reader.hasBatch(limit))) return;
+    await sleep(this.#limits.lingerMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+  }
+
+  #failed(error: unknown): void {
+    const message = messageOf(error);
+    if (message !== this.#status.error) this.#options.log.warn({ err: error }, `cannot forward to Kafka: ${message}`);
+    this.#update({ state: 'waiting', error: message });
+    // A batch that is too large is mended, not waited out.
+    if (!isTooLarge(error)) this.#failures++;
+  }
+
+  async #backOff(): Promise<void> {
+    const { firstRetryMs, lastRetryMs } = this.#limits;
+    const most = Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(Math.max(0, this.#failures - 1), 30));
+    const ms = most / 2 + ((this.#options.random ?? Math.random)() * most) / 2;
+    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
+  }
+
+  #update(change: Partial<ForwarderStatus>): void {
+    this.#status = { ...this.#status, ...change };
+  }
+}
+
+function withBacklogHeader(record: OutgoingRecord): OutgoingRecord {
+  return { ...record, headers: { ...record.headers, [HEADER.backlog]: '1' } };
+}
+
+const bytesOf = (batch: readonly Ready[]): number => batch.reduce((sum, { bytes }) => sum + bytes, 0);
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof HeadwaterError && /^KAFKA_(MESSAGE|RECORD_LIST)_TOO_LARGE$/.test(error.code);
+}

@@ -1,0 +1,2 @@
+export { startForwarder } from './forwarder.ts';
+export type { Forwarder, ForwarderLimits, ForwarderOptions, ForwarderStatus } from './types.ts';

@@ -1,0 +1,48 @@
+import type { Producer } from '../../kafka/index.ts';
+import type { Buffer } from '../buffer/index.ts';
+
+export interface ForwarderOptions {
+  readonly buffer: Buffer;
+  /** Opens a producer; called again after every error. */
+  readonly kafka: () => Promise<Producer>;
+  readonly gateway: string;
+  readonly topic: string;
+  /** Share (0 to 1) of what is sent that the backlog gets while live readings wait too. */
+  readonly backlogShare: number;
+  readonly log: {
+    info(detail: object, message: string): void;
+    warn(detail: object, message: string): void;
+  };
+  /** Milliseconds since the epoch; the system's unless given. */
+  readonly clock?: () => number;
+  /** A number from 0 up to 1; Math.random unless given. */
+  readonly random?: () => number;
+  readonly limits?: Partial<ForwarderLimits>;
+}
+
+export interface ForwarderLimits {
+  readonly batchRecords: number;
+  /** Upper bound of an encoded batch; below the topic's `max.message.bytes`. */
+  readonly batchBytes: number;
+  /** How long a batch that is not full waits for more; alarms never wait. */
+  readonly lingerMs: number;
+  readonly firstRetryMs: number;
+  readonly lastRetryMs: number;
+  /** How long closing waits for what is in flight. */
+  readonly closeMs: number;
+}
+
+export interface ForwarderStatus {
+  /** `waiting`: Kafka could not be reached or refused; trying again later. */
+  readonly state: 'connecting' | 'forwarding' | 'waiting' | 'closed';
+  readonly lastAckAt: number | null;
+  /** Records sent and not acknowledged. */
+  readonly inFlight: number;
+  readonly error?: string;
+}
+
+export interface Forwarder {
+  status(): ForwarderStatus;
+  /** Stops within seconds, also when Kafka is away; what is not acknowledged stays in the buffer. */
+  close(): Promise<void>;
+}

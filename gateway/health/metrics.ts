@@ -1,0 +1,69 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Snapshot } from './snapshot.ts';
+
+type Labels = readonly string[];
+
+/** Prometheus metrics of one gateway. Labels are inputs and lanes only, so their number does not grow with the devices. */
+export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>; readonly contentType: string } {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: Labels = []) =>
+    new Counter({ name: `headwater_gateway_${name}_total`, help, labelNames: [...labelNames], registers });
+  const gauge = (name: string, help: string, labelNames: Labels = []) =>
+    new Gauge({ name: `headwater_gateway_${name}`, help, labelNames: [...labelNames], registers });
+
+  const counts = {
+    acknowledged: counter('readings_acknowledged', 'Readings synced to disk and acknowledged.'),
+    forwarded: counter('readings_forwarded', 'Readings that Kafka has acknowledged.'),
+    rejected: counter('rejected', 'Messages and values that could not be understood, kept as dead letters.'),
+    duplicates: counter('duplicates', 'Messages dropped because their device had sent them before.'),
+    evicted: counter('readings_evicted', 'Acknowledged readings given up by a full or over-age buffer.'),
+    refused: counter('refused', 'Messages refused because the buffer was full or the disk failed.'),
+    lost: counter('lost', 'Messages neither kept nor acknowledged that their device cannot send again.'),
+    framesLost: counter('device_frames_lost', 'Frames that devices gave up before they reached the gateway.'),
+  };
+  const messages = counter('messages', 'Messages taken off the wire.', ['input']);
+  const up = gauge('input_up', '1 while the input is open.', ['input']);
+  const backlog = gauge('backlog_readings', 'Records on disk that Kafka does not have.', ['lane']);
+  const oldest = gauge(
+    'backlog_oldest_timestamp_seconds',
+    'Event time of the oldest record on disk; 0 if there is none.',
+  );
+  const bytes = gauge('buffer_bytes', 'Size of the buffer on disk, journal included.');
+  const maxBytes = gauge('buffer_max_bytes', 'Size the buffer may have.');
+  const free = gauge('disk_free_bytes', 'Free space of the disk that holds the buffer.');
+  const acked = gauge('last_forwarded_timestamp_seconds', 'When Kafka last acknowledged readings; 0 before it did.');
+  const reachable = gauge('kafka_up', '1 while forwarding works.');
+  const certificate = gauge(
+    'certificate_expiry_timestamp_seconds',
+    'When the first of the gateway’s certificates expires.',
+  );
+
+  return {
+    contentType: registry.contentType,
+    render({ status, buffer, forwarder, inputs, framesLost }) {
+      const totals = { ...buffer.counts, lost: status.counts.lost, framesLost };
+      for (const [name, metric] of Object.entries(counts)) set(metric, {}, totals[name as keyof typeof counts]);
+      for (const input of inputs) {
+        set(messages, { input: input.name }, input.messages);
+        up.set({ input: input.name }, input.state === 'ok' ? 1 : 0);
+      }
+      for (const [lane, readings] of Object.entries(buffer.lanes)) backlog.set({ lane }, readings);
+      oldest.set((buffer.oldestTs ?? 0) / 1_000);
+      bytes.set(buffer.bytes);
+      maxBytes.set(buffer.maxBytes);
+      free.set(status.disk.freeBytes);
+      acked.set((forwarder.lastAckAt ?? 0) / 1_000);
+      reachable.set(forwarder.error === undefined ? 1 : 0);
+      if (status.certificateExpiresAt !== null) certificate.set(status.certificateExpiresAt / 1_000);
+      return registry.metrics();
+    },
+  };
+}
+
+/** The totals are kept elsewhere; prom-client's counters only know how to add. */
+function set(metric: Counter, labels: Record<string, string>, total: number): void {
+  metric.remove(labels);
+  metric.inc(labels, total);
+}

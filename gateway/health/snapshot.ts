@@ -1,0 +1,88 @@
+import { X509Certificate } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
+import type { GatewayStatus } from '../../contract/index.ts';
+import type { Buffer, BufferStatus } from '../buffer/index.ts';
+import type { ForwarderStatus } from '../forwarder/index.ts';
+import type { Input, InputStatus } from '../inputs/index.ts';
+
+/** What the gateway's account of itself is made of. */
+export interface Parts {
+  readonly gateway: string;
+  readonly site: string;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly buffer: Pick<Buffer, 'status'>;
+  readonly bufferDir: string;
+  readonly maxBytes: number;
+  readonly forwarder: { status(): ForwarderStatus };
+  readonly inputs: readonly Pick<Input, 'name' | 'status'>[];
+  /** Frames that devices gave up, by their own account. */
+  readonly framesLost: () => number;
+  /** PEM texts whose expiry matters to this gateway. */
+  readonly certificates: readonly string[];
+  readonly now: () => number;
+}
+
+/** One moment of the gateway. */
+export interface Snapshot {
+  readonly status: GatewayStatus;
+  readonly buffer: BufferStatus & { readonly maxBytes: number };
+  readonly forwarder: ForwarderStatus;
+  readonly inputs: readonly (InputStatus & { readonly name: string })[];
+  readonly framesLost: number;
+  readonly health: Verdict;
+}
+
+/** `degraded`: it keeps what comes in, but something needs a look. `failing`: devices are being turned away. */
+export interface Verdict {
+  readonly state: 'ok' | 'degraded' | 'failing';
+  readonly reasons: readonly string[];
+}
+
+/** @throws HeadwaterError when the buffer can no longer answer */
+export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
+  const [buffer, disk] = await Promise.all([parts.buffer.status(), statfs(parts.bufferDir)]);
+  const forwarder = parts.forwarder.status();
+  const inputs = parts.inputs.map((input) => ({ name: input.name, ...input.status() }));
+  const status: GatewayStatus = {
+    gateway: parts.gateway,
+    site: parts.site,
+    version: parts.version,
+    incarnation: buffer.incarnation,
+    ts: parts.now(),
+    startedAt: parts.startedAt,
+    backlog: { readings: buffer.readings, bytes: buffer.bytes, oldestTs: buffer.oldestTs },
+    counts: {
+      acknowledged: buffer.counts.acknowledged,
+      forwarded: buffer.counts.forwarded,
+      rejected: buffer.counts.rejected,
+      duplicates: buffer.counts.duplicates,
+      evicted: buffer.counts.evicted,
+      lost: inputs.reduce((sum, { lost }) => sum + lost, 0),
+    },
+    inputs: inputs.map(({ name, state, detail }) => ({ name, state, detail })),
+    disk: { freeBytes: disk.bavail * disk.bsize, bufferBytes: buffer.bytes },
+    certificateExpiresAt: earliestExpiry(parts.certificates),
+  };
+  const health = judge(buffer, forwarder, inputs);
+  const { maxBytes } = parts;
+  return { status, buffer: { ...buffer, maxBytes }, forwarder, inputs, framesLost: parts.framesLost(), health };
+}
+
+function judge(buffer: BufferStatus, forwarder: ForwarderStatus, inputs: Snapshot['inputs']): Verdict {
+  const failing = inputs.filter(({ state }) => state === 'failed').map(({ name, detail }) => `${name}: ${detail}`);
+  if (buffer.problem !== null) failing.push(`the buffer refuses readings: ${buffer.problem}`);
+  const degraded = inputs.filter(({ state }) => state === 'waiting').map(({ name, detail }) => `${name}: ${detail}`);
+  if (forwarder.error !== undefined) degraded.push(`Kafka cannot be reached: ${forwarder.error}`);
+  const state = failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok';
+  return { state, reasons: [...failing, ...degraded] };
+}
+
+/** The last time the contract can carry. A certificate may be good for longer, which is as good as for ever. */
+const MAX_TS = 4_102_444_800_000;
+
+/** ms since the epoch; null where there are no certificates. */
+function earliestExpiry(certificates: readonly string[]): number | null {
+  const expiries = certificates.map((pem) => new X509Certificate(pem).validToDate.getTime());
+  return expiries.length === 0 ? null : Math.min(MAX_TS, ...expiries);
+}

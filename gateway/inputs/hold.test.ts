@@ -1,0 +1,122 @@
+import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Reading } from '../../contract/index.ts';
+import type { Outcome, Submission } from '../buffer/index.ts';
+import { Decoder } from './decode.ts';
+import { openIntake } from './hold.ts';
+
+const NOW = 1_800_000_000_000;
+const log = { info: () => {}, warn: () => {} };
+let dir: string;
+let submissions: Submission[];
+let clock: { set: boolean; uptime: number; bootId: string };
+const closers: (() => Promise<void>)[] = [];
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'headwater-hold-'));
+  submissions = [];
+  clock = { set: false, uptime: 10_000, bootId: 'boot-1' };
+});
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+  rmSync(dir, { recursive: true });
+});
+
+/** A gateway's start; the machine was started at `NOW`. */
+async function open(submit?: (submission: Submission) => Promise<Outcome>) {
+  const intake = await openIntake({
+    file: join(dir, 'held.jsonl'),
+    clock: {
+      now: () => (clock.set ? NOW + clock.uptime : clock.uptime),
+      monotonic: () => clock.uptime,
+      isSet: () => clock.set,
+      bootId: clock.bootId,
+    },
+    decoder: new Decoder({ gateway: 'gw', site: 's' }),
+    submit:
+      submit ??
+      (async (submission) => {
+        submissions.push(submission);
+        return 'stored';
+      }),
+    log,
+  });
+  closers.push(() => intake.close());
+  const send = (n: number) =>
+    intake.receive({
+      source: 'serial:x',
+      payload: Buffer.from(`{"device":"d","boot":"aa","n":${n},"values":{"x":${n}}}`),
+    });
+  return { ...intake, send };
+}
+
+const readings = () =>
+  submissions.map(({ entries }) => {
+    const { value, ts, receivedAt, clock } = Reading.parse(JSON.parse(entries[0]!.value));
+    return { value, ts, receivedAt, clock };
+  });
+
+test('passes messages on when the clock is set', async () => {
+  clock.set = true;
+  const { send } = await open();
+  expect(await send(1).outcome).toBe('stored');
+  expect(readings()).toEqual([{ value: 1, ts: NOW + 10_000, receivedAt: NOW + 10_000, clock: undefined }]);
+});
+
+test('holds messages on disk while the clock is not set, and gives them their times when it is', async () => {
+  const { send } = await open();
+  const receipt = send(1);
+  expect(receipt.id).toMatchObject({ kind: 'frame', number: 1 });
+  expect(await receipt.outcome).toBe('stored');
+  clock.uptime = 15_000;
+  await send(2).outcome;
+  expect(submissions).toEqual([]);
+
+  clock.uptime = 60_000;
+  clock.set = true;
+  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
+  await send(3).outcome;
+  expect(readings()).toEqual([
+    { value: 1, ts: NOW + 10_000, receivedAt: NOW + 10_000, clock: 'unset' },
+    { value: 2, ts: NOW + 15_000, receivedAt: NOW + 15_000, clock: 'unset' },
+    { value: 3, ts: NOW + 60_000, receivedAt: NOW + 60_000, clock: undefined },
+  ]);
+});
+
+test('a restart loses nothing of what was held, a torn end aside', async () => {
+  const first = await open();
+  await first.send(1).outcome;
+  await first.close();
+  appendFileSync(join(dir, 'held.jsonl'), '{"source":"serial:x","pay');
+  const second = await open();
+  await second.send(2).outcome;
+  await second.close();
+  clock.set = true;
+  await open();
+  expect(readings().map(({ value }) => value)).toEqual([1, 2]);
+});
+
+test('what was held before the machine started again is stamped with that start', async () => {
+  const first = await open();
+  await first.send(1).outcome;
+  await first.close();
+  clock = { set: true, uptime: 5_000, bootId: 'boot-2' };
+  await open();
+  expect(readings()).toEqual([{ value: 1, ts: NOW, receivedAt: NOW, clock: 'unset' }]);
+});
+
+test('what the buffer refuses stays held, and newer messages wait behind it', async () => {
+  const outcomes: Outcome[] = ['refused', 'stored', 'stored'];
+  const { send } = await open(async (submission) => {
+    const outcome = outcomes.shift() ?? 'refused';
+    if (outcome === 'stored') submissions.push(submission);
+    return outcome;
+  });
+  await send(1).outcome;
+  clock.set = true;
+  await vi.waitFor(() => expect(outcomes).toHaveLength(2), 5_000);
+  expect(await send(2).outcome).toBe('stored');
+  expect(readings().map(({ value }) => value)).toEqual([1, 2]);
+});

@@ -1,0 +1,48 @@
+import type { DeviceId, Outcome } from '../buffer/index.ts';
+
+/** What a device sent, as it came off the wire. */
+export interface Message {
+  /** The input it came through, as a dead letter's origin begins: `mqtt`, `serial:/dev/ttyUSB0`, `host`. */
+  readonly source: string;
+  /** MQTT topic; absent where the message is a JSON line, which names its device itself. */
+  readonly topic?: string;
+  readonly payload: Buffer;
+  /** The MQTT packet it came in, by which a repeat is known when the payload has no id of its own. */
+  readonly packet?: { readonly client: string; readonly packetId: number; readonly dup: boolean };
+  /** Set when the transport already found the message unreadable. */
+  readonly problem?: Problem;
+}
+
+/** Why something was not understood: a stable code for programs and a sentence for people. */
+export interface Problem {
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** What became of a message. `id` is the device's own id of it, if it had one. */
+export interface Receipt {
+  readonly id: DeviceId | undefined;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** Takes a message over. The input acknowledges it to the device when `outcome` is `stored` or `duplicate`, and only then. */
+export type Receive = (message: Message) => Receipt;
+
+export interface InputStatus {
+  readonly state: 'ok' | 'waiting' | 'failed';
+  readonly detail: string;
+  /** Messages taken off the wire since the start. */
+  readonly messages: number;
+  /** Messages that were neither kept nor acknowledged and that their device cannot send again. */
+  readonly lost: number;
+}
+
+/** A way into the gateway. It hands messages over and acknowledges them; what they mean is not its business. */
+export interface Input {
+  readonly name: string;
+  /** Begins to listen or to try. Fails only on what trying again cannot mend, such as a taken port. */
+  start(receive: Receive): Promise<void>;
+  status(): InputStatus;
+  /** Takes nothing more and frees its port. What it handed over may still be on its way to the disk. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,192 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { GatewayStatus, Reading, Rejected } from '../contract/index.ts';
+import { type Buffer as DiskBuffer, openBuffer } from './buffer/index.ts';
+import { type GatewayConfig, loadGatewayConfig } from './config/index.ts';
+import { type Gateway, runGateway } from './main.ts';
+
+// A gateway with real inputs and a real buffer, while Kafka is away.
+
+const log = { debug: () => {}, info: () => {}, warn: () => {} };
+let dir: string;
+let config: GatewayConfig;
+const closers: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'headwater-gateway-'));
+  // A certificate is read for its expiry; nobody connects with it here.
+  writeFileSync(join(dir, 'ca.pem'), CERTIFICATE);
+  writeFileSync(join(dir, 'kafka.password'), 'secret\n');
+  writeFileSync(
+    join(dir, 'gateway.yaml'),
+    `
+gateway: { id: gw-1, site: plant }
+buffer: { dir: buffer, maxBytes: 64 MiB }
+kafka: { brokers: ["127.0.0.1:${await unusedPort()}"], caFile: ca.pem, passwordFile: kafka.password }
+inputs:
+  mqtt: { port: 0, anonymous: true }
+  host: { every: 1h }
+http: { port: 0 }
+`,
+  );
+  config = loadGatewayConfig(join(dir, 'gateway.yaml'), {});
+});
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+  rmSync(dir, { recursive: true });
+});
+
+async function run(): Promise<Gateway> {
+  const gateway = await runGateway(config, { log });
+  closers.push(() => gateway.close());
+  return gateway;
+}
+
+async function device(gateway: Gateway): Promise<MqttClient> {
+  const client = await connectAsync(gateway.addresses.mqtt!, { reconnectPeriod: 0 });
+  client.on('error', () => {});
+  closers.push(() => client.endAsync(true));
+  return client;
+}
+
+/** Everything in the buffer of a gateway that was closed. */
+async function stored(): Promise<{ kind: string; value: object }[]> {
+  const { maxBytes, maxAge, whenFull, liveWithin } = config.buffer;
+  const options = { dir: config.buffer.dir, maxBytes, maxAgeMs: maxAge, whenFull, liveWithinMs: liveWithin };
+  const buffer: DiskBuffer = await openBuffer(options);
+  const limit = { records: 10_000, bytes: 10_000_000 };
+  const lanes = await Promise.all((['alarm', 'live', 'backlog'] as const).map((lane) => buffer.peek(lane, 0, limit)));
+  await buffer.close();
+  return lanes.flat().map(({ kind, value }) => ({ kind, value: JSON.parse(value) }));
+}
+
+test('keeps every acknowledged message over a restart while Kafka is away', async () => {
+  let gateway = await run();
+  let client = await device(gateway);
+  for (let n = 0; n < 50; n++) await client.publishAsync('devices/d/x', `${n}`, { qos: 1 });
+  await gateway.close();
+
+  gateway = await run();
+  client = await device(gateway);
+  for (let n = 50; n < 100; n++) await client.publishAsync('devices/d/x', `${n}`, { qos: 1 });
+  await gateway.close();
+
+  const readings = (await stored()).map(({ value }) => Reading.parse(value)).filter(({ device }) => device === 'd');
+  expect(readings.map(({ value }) => value)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+});
+
+test('keeps what it cannot read as dead letters, beside what it can', async () => {
+  const gateway = await run();
+  const client = await device(gateway);
+  await client.publishAsync('devices/d', '{"values":{"temperature":20,"humidity":400}}', { qos: 1 });
+  await client.publishAsync('plant/line 1', 'on', { qos: 1 });
+  await client.publishAsync('devices/d/temperature', 'NaN', { qos: 1 });
+  await gateway.close();
+  const rejected = (await stored()).filter(({ kind }) => kind === 'rejected').map(({ value }) => Rejected.parse(value));
+  expect(rejected.map(({ code, origin }) => `${code} ${origin}`)).toEqual([
+    'VALUE_OUT_OF_RANGE mqtt:devices/d',
+    'TOPIC_UNKNOWN mqtt:plant/line 1',
+    'NOT_JSON mqtt:devices/d/temperature',
+  ]);
+});
+
+describe('its account of itself', () => {
+  test('is a valid status, and says that Kafka is away but nothing is refused', async () => {
+    const gateway = await run();
+    const client = await device(gateway);
+    await client.publishAsync('devices/d', '{"boot":"aa","n":1,"lost":4,"values":{"x":1,"y":"?"}}', { qos: 1 });
+    await client.publishAsync('devices/d', '{"boot":"aa","n":1,"lost":4,"values":{"x":1,"y":"?"}}', { qos: 1 });
+    await vi.waitFor(async () => expect((await gateway.status()).forwarder.error).toBeDefined(), 10_000);
+
+    const { status, framesLost } = await gateway.status();
+    expect(GatewayStatus.parse(status).counts).toMatchObject({ duplicates: 1, rejected: 1, forwarded: 0, lost: 0 });
+    expect(framesLost).toBe(4);
+
+    const health = await fetch(`${gateway.addresses.http}/health`);
+    expect(health.status).toBe(200);
+    expect(await health.json()).toMatchObject({ state: 'degraded', reasons: [expect.stringContaining('Kafka')] });
+
+    const body = (await (await fetch(`${gateway.addresses.http}/status`)).json()) as object;
+    expect(body).toMatchObject({ gateway: 'gw-1', forwarder: { state: 'waiting' }, health: { state: 'degraded' } });
+    expect((await fetch(`${gateway.addresses.http}/elsewhere`)).status).toBe(404);
+  });
+
+  test('is there for Prometheus', async () => {
+    const gateway = await run();
+    const client = await device(gateway);
+    await client.publishAsync('devices/d/x', '1', { qos: 1 });
+    const response = await fetch(`${gateway.addresses.http}/metrics`);
+    expect(response.headers.get('content-type')).toContain('text/plain');
+    const text = await response.text();
+    expect(text).toMatch(/^headwater_gateway_messages_total\{input="mqtt"\} 1$/m);
+    expect(text).toMatch(/^headwater_gateway_backlog_readings\{lane="live"\} \d+$/m);
+    expect(text).toMatch(/^headwater_gateway_readings_forwarded_total 0$/m);
+    const again = await (await fetch(`${gateway.addresses.http}/metrics`)).text();
+    expect(again).toMatch(/^headwater_gateway_messages_total\{input="mqtt"\} 1$/m);
+  });
+});
+
+test('refuses devices when the buffer is full, says so, and loses nothing it acknowledged', async () => {
+  config = { ...config, buffer: { ...config.buffer, maxBytes: 1_048_576 } };
+  const gateway = await run();
+  const client = await device(gateway);
+  let acknowledged = 0;
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+  const publish = async () => {
+    while (client.connected) {
+      const values = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`m${i}`, acknowledged]));
+      await client.publishAsync('devices/full', JSON.stringify({ values }), { qos: 1 });
+      acknowledged++;
+    }
+  };
+  await Promise.race([publish().catch(() => {}), closed]);
+  await closed;
+
+  expect((await fetch(`${gateway.addresses.http}/health`)).status).toBe(503);
+  await expect(device(gateway)).rejects.toMatchObject({ code: 3 });
+  await gateway.close();
+  const kept = (await stored()).filter(({ value }) => 'device' in value && value.device === 'full');
+  expect(kept.length).toBeGreaterThanOrEqual(acknowledged * 50);
+});
+
+test('does not start on a port that is taken, and frees what it had opened', async () => {
+  const gateway = await run();
+  const port = Number(new URL(gateway.addresses.mqtt!).port);
+  const other: GatewayConfig = {
+    ...config,
+    buffer: { ...config.buffer, dir: join(dir, 'other') },
+    inputs: { ...config.inputs, mqtt: { ...config.inputs.mqtt!, port } },
+  };
+  await expect(runGateway(other, { log })).rejects.toMatchObject({ code: 'MQTT_PORT' });
+  const free = { ...other, inputs: { ...other.inputs, mqtt: { ...other.inputs.mqtt!, port: 0 } } };
+  const second = await runGateway(free, { log });
+  await second.close();
+});
+
+/** A port that was free a moment ago. */
+async function unusedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBdTCCARugAwIBAgIUdgn8KQVDiqsOAz0yOK1nG3nrr0UwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjIxODMxNTZaGA8yMTI2MTAyOTE4MzE1
+NlowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFbE
+JyhBflzJb4a+uTICaqBhW0Vj2xO4AcT3dCEc8ba6T2OzWEit/EbGwnH46kzTmDvN
+lDwXHuBC9jtDCy2NqXqjUzBRMB0GA1UdDgQWBBRQHA46hgt/U7MrcVXuxhFlegd9
+RjAfBgNVHSMEGDAWgBRQHA46hgt/U7MrcVXuxhFlegd9RjAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIQC+ZPQNpuusITsDQaeah5nouyEwjmuHMdh/
+/uywRfAtKAIgcdr70WpIspJFbrDbygzpETOY0w4TRB7+xrc6Od1sRTU=
+-----END CERTIFICATE-----
+`;

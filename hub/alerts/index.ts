@@ -1,0 +1,41 @@
+import { TOPICS } from '../../contract/index.ts';
+import { field, from, type Job, job, merge } from '../../streams/core/index.ts';
+import { type Episode, onSignal, onTick, QUIET } from './episode.ts';
+import { loadRules, type Rule } from './rules.ts';
+import { type Signal, signalsOf } from './signals.ts';
+
+export { loadRules, parseRules, type Rule, type When } from './rules.ts';
+
+const signal = field<Signal>;
+
+/**
+ * Watches results and says when something needs a person. What concerns a rule meets in one task, so that a rule can be about series of any partition;
+ * there each rule and series has an episode.
+ */
+export function alerts(rules: readonly Rule[] = loadRules()): Job {
+  const byId = new Map(rules.map((rule) => [rule.id, rule]));
+  const topics = [...new Set(rules.map((rule) => rule.topic))];
+  const signals = topics.map((topic) => {
+    const concerned = rules.filter((rule) => rule.topic === topic);
+    return from<object>(topic, { trusted: true, time: field(concerned[0]!.time) }).flatMap<Signal>(
+      (record, { appendedAt }) => signalsOf(concerned, record, appendedAt),
+    );
+  });
+  const plan = merge(...signals)
+    .keyBy('rule', signal('key'), { partitions: 1 })
+    .process<Episode>({
+      version: 1,
+      series: signal('key'),
+      outputs: [TOPICS.alerts],
+      init: () => QUIET,
+      step(episode, of, _ts, { emit, series }) {
+        const rule = byId.get(of.rule);
+        return rule && onSignal(rule, episode, of, (alert) => emit(TOPICS.alerts, series, alert));
+      },
+      tick(episode, now, { emit, series }) {
+        return onTick(byId.get(episode.last!.rule), episode, now, (alert) => emit(TOPICS.alerts, series, alert));
+      },
+      save: ({ heardAt, ...episode }) => ({ ...episode, heardAt: null }),
+    });
+  return job('alerts', plan);
+}

@@ -1,0 +1,53 @@
+import type { Rule } from './rules.ts';
+
+/** What a rule has to judge: one record of its topic, reduced to what matters. */
+export interface Signal {
+  readonly rule: string;
+  readonly series: string;
+  /** `<rule>/<series>`. */
+  readonly key: string;
+  readonly severity: Rule['severity'];
+  readonly value: number | null;
+  readonly summary: string;
+  readonly ts: number;
+}
+
+/** Alerts are about now: what a replay or a backlog brings of older times is not judged. */
+const OLD_MS = 600_000;
+
+/** The signals of one record: one for each rule that it concerns. */
+export function signalsOf(rules: readonly Rule[], record: object, appendedAt: number): Signal[] {
+  return rules.flatMap((rule) => {
+    const ts = at(record, rule.time) as number;
+    if (ts < appendedAt - OLD_MS || !concerns(rule, record)) return [];
+    const value = 'field' in rule.when ? at(record, rule.when.field) : null;
+    if ('field' in rule.when && typeof value !== 'number') return [];
+    const series = String(at(record, rule.series));
+    const key = `${rule.id}/${series}`;
+    const { id, severity } = rule;
+    return [{ rule: id, series, key, severity, value: value as number | null, summary: fill(rule, record), ts }];
+  });
+}
+
+function concerns({ where, atLeast }: Rule, record: object): boolean {
+  return (
+    Object.entries(where).every(([field, wanted]) => at(record, field) === wanted) &&
+    Object.entries(atLeast).every(([field, least]) => (at(record, field) as number) >= least)
+  );
+}
+
+/** The summary with the record's fields; `{value}` is left for whoever judges. */
+function fill({ summary }: Rule, record: object): string {
+  return summary.replace(/\{([\w.]+)\}/g, (place, name: string) =>
+    name === 'value' ? place : String(at(record, name) ?? 'unknown'),
+  );
+}
+
+function at(record: object, path: string): unknown {
+  let value: unknown = record;
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}

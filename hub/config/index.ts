@@ -1,0 +1,86 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import { HeadwaterError, name, parseConfig } from '../../contract/index.ts';
+import type { KafkaSettings } from '../../kafka/index.ts';
+import { SourcesConfig } from '../sources/index.ts';
+
+const file = z.string().min(1);
+/** Each part of the hub connects as a user with only the rights it needs. */
+const HUB_USERS = ['hub', 'sources', 'page'] as const;
+export type HubUser = (typeof HUB_USERS)[number];
+
+export const HubConfig = z.strictObject({
+  hub: z.strictObject({
+    id: name.describe('Unique among the hubs of a platform.'),
+    dataDir: file.describe('Folder of the embedded store.'),
+  }),
+  kafka: z.strictObject({
+    brokers: z.array(z.string().regex(/^.+:\d+$/, 'must be host:port')).min(1),
+    caFile: file.describe('PEM file of the authority that signed the brokers’ certificates.'),
+    passwordFiles: z
+      .strictObject({ hub: file, sources: file, page: file })
+      .describe('Files that hold the passwords of the users hub, sources and page.'),
+  }),
+  sources: SourcesConfig.prefault({}),
+  page: z
+    .strictObject({
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .describe('Loopback unless told otherwise: whoever reaches the page sees everything on it.'),
+      port: z.int().min(0).max(65_535).default(8800),
+      hosts: z.array(z.string()).default([]).describe('Names besides localhost under which the page may be asked for.'),
+    })
+    .prefault({}),
+});
+export type HubConfig = z.output<typeof HubConfig>;
+
+/** @throws HeadwaterError `CONFIG_MISSING` or `CONFIG_INVALID`, the latter with every problem by its path */
+export function loadHubConfig(path: string, env: NodeJS.ProcessEnv = process.env): HubConfig {
+  const config = parseConfig(HubConfig, {
+    text: read(path, 'the hub’s configuration'),
+    file: path,
+    env,
+    prefix: 'HEADWATER_HUB',
+  });
+  const base = dirname(path);
+  const absolute = (p: string) => (isAbsolute(p) ? p : resolve(base, p));
+  mkdirSync(absolute(config.hub.dataDir), { recursive: true, mode: 0o700 });
+  const { passwordFiles } = config.kafka;
+  return {
+    ...config,
+    hub: { ...config.hub, dataDir: absolute(config.hub.dataDir) },
+    kafka: {
+      ...config.kafka,
+      caFile: absolute(config.kafka.caFile),
+      passwordFiles: {
+        hub: absolute(passwordFiles.hub),
+        sources: absolute(passwordFiles.sources),
+        page: absolute(passwordFiles.page),
+      },
+    },
+  };
+}
+
+/** How each part of the hub reaches Kafka. @throws HeadwaterError `CONFIG_MISSING` */
+export function kafkaOf(config: HubConfig): Record<HubUser, KafkaSettings> {
+  const { brokers, caFile, passwordFiles } = config.kafka;
+  const ca = read(caFile, 'the file kafka.caFile');
+  const settings = (username: HubUser): KafkaSettings => ({
+    brokers,
+    clientId: `${config.hub.id}-${username}`,
+    ca,
+    username,
+    password: read(passwordFiles[username], `the file kafka.passwordFiles.${username}`).trim(),
+  });
+  return { hub: settings('hub'), sources: settings('sources'), page: settings('page') };
+}
+
+function read(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new HeadwaterError('CONFIG_MISSING', `${what} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}

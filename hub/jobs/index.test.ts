@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { ALL_TOPICS, RIGHTS } from '../../contract/index.ts';
+import { internalTopics, steps } from './index.ts';
+
+test('every topic that a step touches is in the catalogue or its own', () => {
+  const known = new Set([...ALL_TOPICS, ...internalTopics()].map((topic) => topic.name));
+  for (const step of steps()) {
+    for (const topic of [...step.streams, ...step.tables, ...step.outputs]) expect(known, step.id).toContain(topic);
+    expect(known).toContain(`hub.${step.id}.state`);
+  }
+});
+
+test('the topics that a step reads have as many partitions as its state', () => {
+  const partitions = new Map([...ALL_TOPICS, ...internalTopics()].map((topic) => [topic.name, topic.partitions]));
+  for (const step of steps()) {
+    const tasks = partitions.get(`hub.${step.id}.state`);
+    for (const topic of [...step.streams, ...step.tables])
+      expect(partitions.get(topic), `${step.id}: ${topic}`).toBe(tasks);
+  }
+});
+
+test('steps have names of their own, and the hub the rights for what they read and write', () => {
+  const ids = steps().map((step) => step.id);
+  expect(new Set(ids).size).toBe(ids.length);
+  const may = (operation: 'read' | 'write', topic: string) =>
+    RIGHTS.hub.some(
+      (right) =>
+        right.resource === 'topic' &&
+        right.operations.includes(operation) &&
+        (right.pattern === 'prefixed' ? topic.startsWith(right.name) : topic === right.name),
+    );
+  for (const step of steps()) {
+    for (const topic of [...step.streams, ...step.tables]) expect(may('read', topic), topic).toBe(true);
+    for (const topic of step.outputs) expect(may('write', topic), topic).toBe(true);
+  }
+});

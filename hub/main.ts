@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { runSteps, type StepStatus } from '../streams/runtime/index.ts';
+import { type HubConfig, kafkaOf } from './config/index.ts';
+import { startHealth } from './health/index.ts';
+import { steps } from './jobs/index.ts';
+import { openStore, startLiveFeed } from './sinks/index.ts';
+import { type SourceStatus, startSources } from './sources/index.ts';
+import { type Part, startWeb } from './web/index.ts';
+
+export interface Hub {
+  /** Address of the live page. */
+  readonly page: string;
+  close(): Promise<void>;
+}
+
+const HEALTH_EVERY_MS = 5_000;
+
+/** Runs a hub: sources into Kafka, jobs over it, the embedded store and the live page. It outlives Kafka's absence. */
+export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
+  const kafka = kafkaOf(config);
+  const { id, dataDir } = config.hub;
+  const store = openStore({ file: join(dataDir, 'results.sqlite') });
+  const feed = startLiveFeed({
+    kafka: kafka.page,
+    store,
+    clock: Date.now,
+    groupId: `page.${id}`,
+    warn: (error) => log.warn({ err: error }, 'live feed'),
+  });
+  const parts: (() => Part[])[] = [];
+  const web = await startWeb({ store, feed, ...config.page, parts: () => parts.flatMap((part) => part()) });
+  const jobs = steps();
+  const running = runSteps(jobs, { kafka: kafka.hub, log });
+  const sources = startSources(config.sources, { kafka: kafka.sources, log });
+  parts.push(
+    () => running.status().map(jobPart),
+    () => sources.status().map(sourcePart),
+  );
+  const health = startHealth({
+    kafka: kafka.hub,
+    process: id,
+    dir: dataDir,
+    groups: [...jobs.map((step) => `hub.${step.id}`), `page.${id}`],
+    counts: () => Object.fromEntries(sources.status().map((s) => [`source.${s.name}`, s.records])),
+    everyMs: HEALTH_EVERY_MS,
+    log,
+  });
+  return {
+    page: web.url,
+    async close() {
+      await Promise.all([sources.close(), health.close()]);
+      await running.close();
+      await feed.close();
+      await web.close();
+      store.close();
+    },
+  };
+}
+
+function jobPart({ step, state, error, tasks }: StepStatus): Part {
+  const running = tasks.filter((task) => task.state === 'running').length;
+  const isReady = state !== 'failed' && running > 0 && running === tasks.length;
+  // An error of the past is of no interest once every task runs again.
+  const problem = isReady ? undefined : (error ?? tasks.find((task) => task.error !== undefined)?.error);
+  return {
+    name: `job ${step}`,
+    state: state === 'failed' ? 'failed' : isReady ? 'ready' : 'starting',
+    detail: problem ?? `${running} of ${tasks.length} tasks run`,
+  };
+}
+
+function sourcePart({ name, state, detail }: SourceStatus): Part {
+  return {
+    name: `source ${name}`,
+    state: state === 'ok' ? 'ready' : state === 'failed' ? 'failed' : 'starting',
+    detail,
+  };
+}

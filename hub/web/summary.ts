@@ -1,0 +1,89 @@
+import type { FeedState, Store } from '../sinks/index.ts';
+import type { Pulse } from './frames.ts';
+import type { Latency } from './latency.ts';
+
+/** A process of the platform as whoever started it sees it. */
+export interface Part {
+  readonly name: string;
+  readonly state: 'starting' | 'ready' | 'failed' | 'stopped';
+  /** What it is doing, or what went wrong and what to do, for people. */
+  readonly detail: string;
+}
+
+/** The platform in one object. Counts go on over restarts, as the gateway's buffer and the hub's state do. */
+export interface Summary {
+  readonly readings: {
+    /** On a gateway's disk and acknowledged to the device. */
+    readonly acknowledged: number;
+    /** Of these, in Kafka. */
+    readonly forwarded: number;
+    /** Passed on by the hub's intake, each once. */
+    readonly counted: number;
+    /** `gaps` + `evicted` + `refused`. */
+    readonly lost: number;
+    /** Repeats of forwarded readings that the intake dropped. */
+    readonly duplicatesDropped: number;
+    /** Missing in a lane and never announced. */
+    readonly gaps: number;
+    /** Given up by a full buffer after they had been acknowledged. */
+    readonly evicted: number;
+    /** Never acknowledged, and sent by devices that do not keep them. */
+    readonly refused: number;
+  };
+  /** Distinct window results. */
+  readonly windows: number;
+  readonly anomalies: number;
+  readonly deadLetters: number;
+  readonly late: number;
+  readonly unreadable: number;
+  readonly alertsFiring: number;
+  /** From the receipt at the gateway to the moment a reading leaves for the page, over the last minute. */
+  readonly latencyMs: Latency;
+  readonly readingsPerSecond: number;
+  /** When the first reading left for the page; ms since the epoch. */
+  readonly firstChartAt: number | null;
+  readonly startedAt: number;
+  readonly now: number;
+  readonly feed: FeedState;
+  readonly parts: readonly Part[];
+}
+
+/** Counts of the intake job, one health record for each of its partitions. */
+const INTAKE = 'hub:intake/';
+
+export function summarize(
+  store: Store,
+  pulse: Pulse,
+  of: Pick<Summary, 'firstChartAt' | 'startedAt' | 'now' | 'feed' | 'parts'>,
+): Summary {
+  const gateways = store.gateways();
+  const intake = store.health().filter((health) => health.value.process.startsWith(INTAKE));
+  const atGateways = (count: keyof (typeof gateways)[number]['counts']) =>
+    gateways.reduce((sum, gateway) => sum + gateway.counts[count], 0);
+  const atIntake = (count: string) => intake.reduce((sum, { value }) => sum + (value.counts[count] ?? 0), 0);
+
+  const gaps = atIntake('gaps');
+  const evicted = atGateways('evicted');
+  const refused = atGateways('lost');
+  const { windows, anomalies, deadLetters, late, unreadable, alertsFiring } = store.totals();
+  return {
+    readings: {
+      acknowledged: atGateways('acknowledged'),
+      forwarded: atGateways('forwarded'),
+      counted: atIntake('counted'),
+      lost: gaps + evicted + refused,
+      duplicatesDropped: atIntake('duplicatesDropped'),
+      gaps,
+      evicted,
+      refused,
+    },
+    windows,
+    anomalies,
+    deadLetters,
+    late,
+    unreadable,
+    alertsFiring,
+    ...pulse,
+    ...of,
+  };
+}

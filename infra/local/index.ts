@@ -1,0 +1,16 @@
+export { checkMachine, type MachineCheck } from './doctor.ts';
+export { type ArtifactOptions, type Artifacts, defaultCacheDir, ensureKafkaArtifacts } from './kafka/artifacts.ts';
+export type { BrokerExit, KafkaNode } from './kafka/broker.ts';
+export type { KafkaCluster } from './kafka/cluster.ts';
+export { wipe } from './kafka/prepare.ts';
+export { type KafkaOptions, startKafka } from './kafka/start.ts';
+export { startTestKafka } from './kafka/test-kafka.ts';
+export { type Authority, type Certificate, type CertificateRequest, openAuthority } from './pki.ts';
+export type { Figures } from './platform/figures.ts';
+export { type Platform, type PlatformOptions, startPlatform } from './platform/platform.ts';
+export { deviceAccount, settlePorts, writeSettings } from './platform/settings.ts';
+export { commandLine, startOf } from './process/identity.ts';
+export { type Lock, lock, tryLock } from './process/lock.ts';
+export { freePorts, holderOf, isFree } from './process/ports.ts';
+export { type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from './process/process.ts';
+export type { UserSecret } from './secrets.ts';

@@ -1,0 +1,23 @@
+import { USERS } from '../../../contract/index.ts';
+import { ensureArchive } from './archive.ts';
+import { defaultCacheDir, ensureKafkaArtifacts } from './artifacts.ts';
+import { type ClusterOptions, type KafkaCluster, startCluster } from './cluster.ts';
+import { findJava } from './java.ts';
+
+export interface KafkaOptions extends Omit<ClusterOptions, 'users'> {
+  /** Default: the users of the contract. */
+  readonly users?: readonly string[];
+  /** Where jars and class archive are kept, default $HEADWATER_CACHE or ~/.cache/headwater. */
+  readonly cacheDir?: string;
+}
+
+/**
+ * Real Apache Kafka as child processes, with TLS, SCRAM and deny-by-default ACLs. The first start downloads the jars;
+ * `onLog` hears of that and of anything odd. A next start on the same `dir` goes on with its data, users and ports.
+ */
+export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
+  const { users = USERS, cacheDir = defaultCacheDir(), onLog = () => {} } = options;
+  const [java, { jars }] = await Promise.all([findJava(), ensureKafkaArtifacts({ cacheDir, onProgress: onLog })]);
+  const path = await ensureArchive(java, jars, cacheDir, onLog);
+  return startCluster({ java, jars, archive: { mode: 'use', path } }, { ...options, users });
+}

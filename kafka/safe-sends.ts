@@ -1,0 +1,110 @@
+import kafkajs from 'kafkajs';
+import type { TopicBatch } from './types.ts';
+
+/**
+ * Keeps two promises of an idempotent producer that kafkajs breaks when a send fails and is repeated:
+ *
+ * - No duplicates. kafkajs repeats a send with those brokers that have not answered by then. Where a request is still under way, a partition's leader
+ *   has moved or a connection is new, it writes records again, with sequence numbers that the broker takes for new ones. A send that goes to one
+ *   broker only is repeated with the same numbers. So every send is divided by leader, and an attempt that would reach a second broker is stopped
+ *   before anything of it leaves.
+ * - No loss. The numbers of a failed send are given to the next one, which the broker then drops as a duplicate if the failed one did arrive.
+ *   So sends wait for one another, and after one has failed for good there is no next.
+ */
+export interface SafeSends {
+  readonly createPartitioner: kafkajs.ICustomPartitioner;
+  /** Sends parts that go to one broker each, in order; `deliver` is kafkajs's sending with the partitioner above. */
+  send(batches: readonly TopicBatch[], deliver: Deliver): Promise<void>;
+}
+
+type Deliver = (part: kafkajs.TopicMessages[]) => Promise<unknown>;
+
+export function safeSends(): SafeSends {
+  const choose = kafkajs.Partitioners.DefaultPartitioner();
+  /** As kafkajs last showed them. */
+  const metadata = new Map<string, kafkajs.PartitionMetadata[]>();
+  /** The part under way. Its first message marks the beginning of each attempt. */
+  let first: kafkajs.Message | undefined;
+  let leader: number | undefined;
+  let several = false;
+  let before: Promise<void> = Promise.resolve();
+
+  const leaderOf = (topic: string, message: kafkajs.Message): number | undefined => {
+    const partitionMetadata = metadata.get(topic);
+    if (!partitionMetadata) return undefined;
+    // Chosen once: a repetition must write to the same partition.
+    message.partition ??= choose({ topic, partitionMetadata, message });
+    return partitionMetadata.find((p) => p.partitionId === message.partition)?.leader;
+  };
+
+  const sendParts = async (batches: readonly TopicBatch[], deliver: Deliver) => {
+    const waiting = [batches.map(messagesOf)];
+    for (let part = waiting.shift(); part; part = waiting.shift()) {
+      const parts = divide(part, leaderOf);
+      if (parts.length > 1) {
+        waiting.unshift(...parts);
+        continue;
+      }
+      first = part[0]?.messages[0];
+      several = false;
+      try {
+        await deliver(part);
+      } catch (error) {
+        if (!several) throw error;
+        // Where the leaders are is known better now.
+        waiting.unshift(part);
+      }
+    }
+  };
+
+  return {
+    createPartitioner:
+      () =>
+      ({ topic, partitionMetadata, message }) => {
+        metadata.set(topic, partitionMetadata);
+        const its = leaderOf(topic, message);
+        if (message === first) leader = its;
+        if (its !== leader) {
+          several = true;
+          // kafkajs repeats a send after any error that does not say this.
+          throw Object.assign(new Error('one send would reach several brokers'), { retriable: false });
+        }
+        return message.partition!;
+      },
+
+    send(batches, deliver) {
+      const mine = before.then(() => sendParts(batches, deliver));
+      mine.catch(() => {});
+      before = mine;
+      return mine;
+    },
+  };
+}
+
+function messagesOf({ topic, records }: TopicBatch): kafkajs.TopicMessages {
+  const messages = records.map(({ key, value, headers, partition }): kafkajs.Message => {
+    const message: kafkajs.Message = { key, value };
+    if (headers) message.headers = headers;
+    if (partition !== undefined) message.partition = partition;
+    return message;
+  });
+  return { topic, messages };
+}
+
+/** Divides messages by leader, those whose leader is not known together; the order within a partition stays. */
+function divide(
+  part: readonly kafkajs.TopicMessages[],
+  leaderOf: (topic: string, message: kafkajs.Message) => number | undefined,
+): kafkajs.TopicMessages[][] {
+  const byLeader = new Map<number | undefined, kafkajs.TopicMessages[]>();
+  for (const { topic, messages } of part) {
+    for (const message of messages) {
+      const leader = leaderOf(topic, message);
+      const mine = byLeader.get(leader) ?? [];
+      if (mine.length === 0) byLeader.set(leader, mine);
+      if (mine.at(-1)?.topic !== topic) mine.push({ topic, messages: [] });
+      mine.at(-1)!.messages.push(message);
+    }
+  }
+  return [...byLeader.values()];
+}

@@ -1,0 +1,94 @@
+/** How to reach a cluster: always TLS and SASL/SCRAM-SHA-512. `ca`, `cert` and `key` are PEM texts. */
+export interface KafkaSettings {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ca: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface OutgoingRecord {
+  readonly key: string | null;
+  readonly value: Buffer | string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Where it goes; the key decides unless given. */
+  readonly partition?: number;
+}
+
+export interface TopicBatch {
+  readonly topic: string;
+  readonly records: readonly OutgoingRecord[];
+}
+
+export interface IncomingRecord {
+  readonly key: string | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly partition: number;
+  readonly offset: number;
+  /** When the broker appended it, ms since the epoch. */
+  readonly appendedAt: number;
+}
+
+export interface IncomingBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly IncomingRecord[];
+  /** The offset this fetch began at: the position before the batch. */
+  readonly from: number;
+  /** The position after the batch; beyond the last record where transaction markers follow it. */
+  readonly next: number;
+  /** Offset after the last record that readers may see. */
+  readonly highWatermark: number;
+}
+
+/** Idempotent, acks=all. After any error a producer is done for: close it, open another and send again. */
+export interface Producer {
+  send(batches: readonly TopicBatch[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opening one fences every earlier producer of the same transactional id and ends what it left open. */
+export interface TransactionalProducer {
+  /** Writes everything in one transaction, or nothing. After an error: close it and open another. */
+  commit(batches: readonly TopicBatch[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface ConsumerOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  /** Called at every join of the group with all partitions now owned; the first call precedes the first batch. */
+  readonly onAssigned?: (partitions: readonly TopicPartition[]) => void;
+  /**
+   * Called with each batch, one at a time for a partition. The position moves on when it resolves, unless `seek` was called for the partition
+   * meanwhile or it resolves to `'again'` (deliver the same batch once more: pause the partition first). Must not wait for other partitions. An
+   * error thrown here ends the consumer through `onFailed`.
+   */
+  readonly onBatch: (batch: IncomingBatch) => Promise<'again' | undefined>;
+  /** The position of a partition moved on to `next` over nothing but transaction markers and aborted records. */
+  readonly onSkipped?: (at: TopicPartition & { readonly next: number }) => void;
+  /** The consumer stopped for good; open another. */
+  readonly onFailed: (error: Error) => void;
+  /** Bytes of one partition in one fetch; 1 MiB unless given. */
+  readonly maxBytesPerPartition?: number;
+  /** Longest time the broker waits for `minBytes` (1 unless given) of data, ms; 100 unless given. */
+  readonly maxWaitMs?: number;
+  readonly minBytes?: number;
+}
+
+/** A member of a consumer group reading committed records, from the earliest where nothing was committed. Same partition numbers of all its topics go to the same member. */
+export interface Consumer {
+  /** A number takes effect at once, before this returns; 'earliest' and 'latest' when it resolves. */
+  seek(at: TopicPartition & { readonly offset: number | 'earliest' | 'latest' }): Promise<void>;
+  pause(partitions: readonly TopicPartition[]): void;
+  resume(partitions: readonly TopicPartition[]): void;
+  /** Tells the group how far this member is: for lag figures, and as the starting point of the next run where no other is kept. */
+  commit(positions: readonly (TopicPartition & { readonly offset: number })[]): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { compileAggregates } from './accumulators.ts';
+import {
+  type Aggregate,
+  count,
+  first,
+  last,
+  max,
+  maxDecimal,
+  mean,
+  min,
+  quantile,
+  share,
+  sum,
+  sumDecimal,
+  variance,
+} from './aggregates.ts';
+import { field, gte } from './expressions.ts';
+
+const x = field('x');
+const all: Record<string, Aggregate> = {
+  count: count(),
+  sum: sum(x),
+  mean: mean(x),
+  min: min(x),
+  max: max(x),
+  first: first(x),
+  last: last(x),
+  share: share(gte(x, 0)),
+  p50: quantile(x, 0.5),
+  p99: quantile(x, 0.99),
+  money: sumDecimal(field('amount')),
+  most: maxDecimal(field('amount')),
+};
+const aggregation = compileAggregates(all);
+
+interface Record_ {
+  readonly x: number | null;
+  readonly amount: string | null;
+  readonly ts: number;
+}
+// Whole numbers, whose sums do not depend on the order.
+const record: fc.Arbitrary<Record_> = fc.record({
+  x: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 })),
+  amount: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 }).map((cents) => (cents / 100).toFixed(2))),
+  ts: fc.integer({ min: 0, max: 20 }),
+});
+const records = fc.array(record, { maxLength: 60 });
+
+function collect(values: readonly Record_[], into = aggregation.start()) {
+  for (const value of values) {
+    for (const [i, accumulator] of into.entries()) accumulator.add(aggregation.inputs[i]!(value), value.ts);
+  }
+  return into;
+}
+
+test('the order of records does not matter', () => {
+  fc.assert(
+    fc.property(
+      records.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))),
+      ([list, shuffled]) => {
+        expect(aggregation.results(collect(shuffled))).toEqual(aggregation.results(collect(list)));
+      },
+    ),
+  );
+});
+
+test('two merged are as one that was given the records of both', () => {
+  fc.assert(
+    fc.property(records, records, (a, b) => {
+      const merged = collect(a);
+      for (const [i, other] of collect(b).entries()) merged[i]!.merge(other);
+      expect(aggregation.results(merged)).toEqual(aggregation.results(collect([...a, ...b])));
+    }),
+  );
+});
+
+test('one that was saved and loaded goes on as if nothing had happened', () => {
+  fc.assert(
+    fc.property(records, records, (a, b) => {
+      const saved = JSON.parse(JSON.stringify(collect(a).map((accumulator) => accumulator.save())));
+      const resumed = collect(b, aggregation.load(saved));
+      expect(aggregation.results(resumed)).toEqual(aggregation.results(collect([...a, ...b])));
+    }),
+  );
+});
+
+test('quantiles are within 1 % of the true value', () => {
+  const value = fc.double({ min: 0.001, max: 100_000, noNaN: true });
+  fc.assert(
+    fc.property(
+      fc.array(value, { minLength: 1, maxLength: 500 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (values, q) => {
+        const { inputs, start, results } = compileAggregates({ at: quantile(x, q) });
+        const accumulators = start();
+        for (const value of values) accumulators[0]!.add(inputs[0]!({ x: value }), 0);
+        const truth = values.toSorted((a, b) => a - b)[Math.floor(q * (values.length - 1))]!;
+        expect(Math.abs((results(accumulators).at as number) - truth)).toBeLessThanOrEqual(truth * 0.010001);
+      },
+    ),
+  );
+});
+
+test('variance is that of the whole population, even far from zero', () => {
+  const { inputs, start, results } = compileAggregates({ variance: variance(x) });
+  const [a, b] = [start(), start()];
+  for (const value of [4, 7, 13, 16]) a[0]!.add(inputs[0]!({ x: 1e9 + value }), 0);
+  for (const value of [2, 20]) b[0]!.add(inputs[0]!({ x: 1e9 + value }), 0);
+  expect(results(a).variance).toBeCloseTo(22.5, 6);
+  a[0]!.merge(b[0]!);
+  expect(results(a).variance).toBeCloseTo(42.2222, 3);
+});
+
+test('money is added exactly', () => {
+  const { start, results } = compileAggregates({ sum: sumDecimal(x), max: maxDecimal(x) });
+  const accumulators = start();
+  for (const amount of ['0.1', '0.2', '999999999999999999.00000001', '-0.3'])
+    for (const accumulator of accumulators) accumulator.add(amount, 0);
+  expect(results(accumulators)).toEqual({ sum: '999999999999999999.00000001', max: '999999999999999999.00000001' });
+});
+
+test('a window without a single value has nulls, not zeroes', () => {
+  const empty = aggregation.results(collect([{ x: null, amount: null, ts: 1 }]));
+  expect(empty).toMatchObject({
+    count: 1,
+    sum: null,
+    mean: null,
+    min: null,
+    first: null,
+    p50: null,
+    money: null,
+    share: 0,
+  });
+});
+
+test('aggregates of the same input share what they collect', () => {
+  const { inputs } = compileAggregates({ mean: mean(x), sum: sum(x), p50: quantile(x, 0.5), p99: quantile(x, 0.99) });
+  expect(inputs).toHaveLength(2);
+});

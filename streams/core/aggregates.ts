@@ -1,0 +1,39 @@
+import type { Expression } from './expressions.ts';
+
+/** What is computed over the records of a window. Where the input of a record is null it does not count, as in SQL. */
+export type Aggregate =
+  | { readonly fn: 'count' }
+  | {
+      readonly fn:
+        | 'sum'
+        | 'mean'
+        | 'min'
+        | 'max'
+        | 'variance'
+        | 'first'
+        | 'last'
+        | 'share'
+        | 'sumDecimal'
+        | 'maxDecimal';
+      readonly input: Expression;
+    }
+  | { readonly fn: 'quantile'; readonly input: Expression; readonly q: number };
+
+export const count = (): Aggregate => ({ fn: 'count' });
+export const sum = (input: Expression): Aggregate => ({ fn: 'sum', input });
+export const mean = (input: Expression): Aggregate => ({ fn: 'mean', input });
+export const min = (input: Expression): Aggregate => ({ fn: 'min', input });
+export const max = (input: Expression): Aggregate => ({ fn: 'max', input });
+/** Population variance. */
+export const variance = (input: Expression): Aggregate => ({ fn: 'variance', input });
+/** The value of the record with the earliest event time; of several at that time the smallest. */
+export const first = (input: Expression): Aggregate => ({ fn: 'first', input });
+/** The value of the record with the latest event time; of several at that time the largest. */
+export const last = (input: Expression): Aggregate => ({ fn: 'last', input });
+/** Share of the records for which a condition is true, 0…1. */
+export const share = (condition: Expression): Aggregate => ({ fn: 'share', input: condition });
+/** A quantile within 1 % of the true value, `q` 0…1. */
+export const quantile = (input: Expression, q: number): Aggregate => ({ fn: 'quantile', input, q });
+/** Exact sum of decimal strings, as a decimal string. */
+export const sumDecimal = (input: Expression): Aggregate => ({ fn: 'sumDecimal', input });
+export const maxDecimal = (input: Expression): Aggregate => ({ fn: 'maxDecimal', input });

@@ -1,0 +1,47 @@
+export {
+  type Aggregate,
+  count,
+  first,
+  last,
+  max,
+  maxDecimal,
+  mean,
+  min,
+  quantile,
+  share,
+  sum,
+  sumDecimal,
+  variance,
+} from './aggregates.ts';
+export { compile } from './compile.ts';
+export {
+  and,
+  concat,
+  type Expression,
+  eq,
+  field,
+  gt,
+  gte,
+  isNull,
+  lt,
+  lte,
+  ne,
+  not,
+  or,
+  replace,
+} from './expressions.ts';
+export {
+  type Context,
+  Flow,
+  from,
+  type Job,
+  job,
+  merge,
+  type Operator,
+  type Plan,
+  type ProcessTo,
+  type RecordContext,
+  type Source,
+  type WindowsTo,
+} from './job.ts';
+export type { InputRecord, OutputRecord, StateChange, Step, Task } from './task.ts';

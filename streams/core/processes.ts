@@ -1,0 +1,79 @@
+import { CONTRACT_VERSION, encode, HEADER } from '../../contract/index.ts';
+import { compileExpression, type Evaluate } from './expressions.ts';
+import type { Context, ProcessTo } from './job.ts';
+import type { OutputRecord, StateChange } from './task.ts';
+
+type Declaration = ProcessTo<unknown, unknown>;
+
+/** The states of a process, one for each series of the task. */
+export class Processes {
+  readonly #declaration: Declaration;
+  readonly #seriesOf: Evaluate;
+  readonly #put: (output: OutputRecord) => void;
+  readonly #states = new Map<string, unknown>();
+  readonly #changed = new Set<string>();
+
+  constructor(declaration: Declaration, put: (output: OutputRecord) => void) {
+    this.#declaration = declaration;
+    this.#seriesOf = compileExpression(declaration.series);
+    this.#put = put;
+  }
+
+  /** @returns false where the record belongs to no series */
+  step(value: unknown, ts: number): boolean {
+    const name = this.#seriesOf(value);
+    if (name === null) return false;
+    const series = String(name);
+    const before = this.#states.get(series) ?? this.#declaration.init(series);
+    this.#set(series, this.#declaration.step(before, value, ts, this.#context(series)));
+    return true;
+  }
+
+  tick(now: number): void {
+    if (this.#declaration.tick === undefined) return;
+    for (const [series, before] of this.#states) {
+      const after = this.#declaration.tick(before, now, this.#context(series));
+      if (after !== before) this.#set(series, after);
+    }
+  }
+
+  #set(series: string, state: unknown): void {
+    if (state === undefined) this.#states.delete(series);
+    else this.#states.set(series, state);
+    this.#changed.add(series);
+  }
+
+  #context(series: string): Context {
+    return {
+      series,
+      emit: (topic, key, value) =>
+        this.#put({
+          topic: topic.name,
+          key,
+          value: encode(value),
+          headers: { [HEADER.version]: CONTRACT_VERSION },
+        }),
+    };
+  }
+
+  #saved(series: string): StateChange {
+    const state = this.#states.get(series);
+    const { save = structuredClone } = this.#declaration;
+    return { key: `p/${series}`, value: state === undefined ? undefined : save(state) };
+  }
+
+  *takeChanges(): Iterable<StateChange> {
+    for (const series of this.#changed) yield this.#saved(series);
+    this.#changed.clear();
+  }
+
+  *snapshot(): Iterable<StateChange> {
+    for (const series of this.#states.keys()) yield this.#saved(series);
+  }
+
+  restore({ key, value }: StateChange): void {
+    const series = key.slice(2);
+    if (value === undefined) this.#states.delete(series);
+    else this.#states.set(series, this.#declaration.load?.(value, series) ?? value);
+  }
+}

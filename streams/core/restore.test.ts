@@ -1,0 +1,165 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { TOPICS } from '../../contract/index.ts';
+import {
+  compile,
+  count,
+  field,
+  from,
+  type InputRecord,
+  job,
+  last,
+  mean,
+  quantile,
+  type Step,
+  type Task,
+} from './index.ts';
+
+const T = Date.UTC(2026, 10, 2, 12);
+const SECOND = 1_000;
+
+/** What a task is given, one after the other. */
+type Event = { readonly tick: number } | { readonly topic: string; readonly record: InputRecord };
+
+const gatewayJob = compile(
+  job(
+    'test',
+    from(TOPICS.readings, { origin: field('gateway'), trusted: true })
+      .joinTable(TOPICS.devices, 'info')
+      .windows({
+        by: { gateway: field('gateway'), device: field('device') },
+        sizes: [
+          { ms: 10 * SECOND, to: TOPICS.readings10s },
+          { ms: 60 * SECOND, to: TOPICS.readings1m },
+        ],
+        select: {
+          count: count(),
+          mean: mean(field('value')),
+          p50: quantile(field('value'), 0.5),
+          site: last(field('info', 'site')),
+        },
+        graceMs: 20 * SECOND,
+        rememberMs: 60 * SECOND,
+      }),
+  ),
+)[0]!;
+
+const event = fc.record({
+  what: fc.constantFrom('reading', 'reading', 'reading', 'reading', 'device', 'tick'),
+  after: fc.integer({ min: 0, max: 8_000 }),
+  behind: fc.constantFrom(0, 0, 500, 3_000, 30_000, 200_000),
+  gateway: fc.constantFrom('a', 'b'),
+  device: fc.constantFrom('x', 'y', 'z'),
+  lane: fc.constantFrom('live', 'live', 'live', 'alarm', 'backlog'),
+  backlog: fc.boolean(),
+  value: fc.integer({ min: 0, max: 100 }),
+});
+
+const events: fc.Arbitrary<Event[]> = fc.array(event, { maxLength: 120 }).map((list) => {
+  let now = T;
+  return list.map(({ what, after, behind, gateway, device, lane, backlog, value }, offset) => {
+    now += after;
+    if (what === 'tick') return { tick: now };
+    const body =
+      what === 'device' ? { id: device, site: `s-${value}`, type: 't' } : { gateway, device, value, ts: now - behind };
+    const record = {
+      key: device,
+      value: Buffer.from(JSON.stringify(body)),
+      headers: { lane, ...(backlog && { backlog: '1' }) },
+      partition: 0,
+      offset,
+      appendedAt: now,
+    };
+    return { topic: what === 'device' ? 'devices' : 'iot.readings', record };
+  });
+});
+
+function run(step: Step, list: readonly Event[], cuts: readonly number[], snapshots: boolean) {
+  let task = step.createTask(0);
+  const state = new Map<string, unknown>();
+  const outputs: string[] = [];
+  const kept = (taken: Task) => {
+    for (const { key, value } of JSON.parse(JSON.stringify(taken.takeChanges())))
+      if (value === undefined) state.delete(key);
+      else state.set(key, value);
+  };
+  for (const [i, event] of list.entries()) {
+    if (cuts.includes(i)) {
+      kept(task);
+      const from = snapshots
+        ? JSON.parse(JSON.stringify([...task.snapshot()]))
+        : [...state].map(([key, value]) => ({ key, value }));
+      task = step.createTask(0);
+      task.restore(from);
+    }
+    if ('tick' in event) task.tick(event.tick);
+    else task.process(event.topic, event.record);
+    for (const { topic, key, value } of task.takeOutputs()) outputs.push(`${topic} ${key} ${value}`);
+  }
+  return outputs;
+}
+
+test.each([false, true])(
+  'a task that dies anywhere and is restored goes on as if it had lived (from snapshots: %s)',
+  (snapshots) => {
+    fc.assert(
+      fc.property(events, fc.array(fc.nat(120), { maxLength: 6 }), (list, cuts) => {
+        expect(run(gatewayJob, list, cuts, snapshots)).toEqual(run(gatewayJob, list, [], false));
+      }),
+      { numRuns: 300 },
+    );
+  },
+);
+
+test('a window entry is written once, however many records touched it', () => {
+  const task = gatewayJob.createTask(0);
+  for (let offset = 0; offset < 1_000; offset++) {
+    const value = Buffer.from(JSON.stringify({ gateway: 'a', device: 'x', value: 1, ts: T + offset }));
+    task.process('iot.readings', { key: 'x', value, headers: {}, partition: 0, offset, appendedAt: T + offset });
+  }
+  expect(task.takeChanges().map(({ key }) => key)).toEqual(['o/a', 's/a/x', `w/0/${T}/a/x`, `w/1/${T}/a/x`]);
+  expect(task.takeChanges()).toEqual([]);
+});
+
+test('any order within the allowed disorder gives the same final rows', () => {
+  const gaps = fc.array(
+    fc.record({
+      gap: fc.integer({ min: 0, max: 4_000 }),
+      jitter: fc.integer({ min: 0, max: 1_999 }),
+      device: fc.constantFrom('x', 'y'),
+    }),
+    { maxLength: 100 },
+  );
+  const finals = (list: readonly { ts: number; device: string }[]) => {
+    const end = ['x', 'y'].map((device) => ({ ts: T + 1_000_000, device }));
+    const task = gatewayJob.createTask(0);
+    const rows = new Map<string, unknown>();
+    for (const [offset, { ts, device }] of [...list, ...end].entries()) {
+      const value = Buffer.from(JSON.stringify({ gateway: 'a', device, value: ts % 100, ts }));
+      task.process('iot.readings', {
+        key: device,
+        value,
+        headers: {},
+        partition: 0,
+        offset,
+        appendedAt: T + 1_000_000,
+      });
+    }
+    for (const { topic, key, value } of task.takeOutputs()) {
+      const { revision, ...row } = JSON.parse(String(value));
+      expect(revision).toBe(0);
+      rows.set(`${topic} ${key} ${row.windowStart}`, row);
+    }
+    return Object.fromEntries([...rows].sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  fc.assert(
+    fc.property(gaps, (steps) => {
+      let ts = T;
+      const records = steps.map(({ gap, jitter, device }) => {
+        ts += gap;
+        return { ts, device, arrival: ts + jitter };
+      });
+      expect(finals(records.toSorted((a, b) => a.arrival - b.arrival))).toEqual(finals(records));
+    }),
+  );
+});

@@ -1,0 +1,163 @@
+import { expect, test } from 'vitest';
+import { type DeadLetter, TOPICS, type WebWindow } from '../../contract/index.ts';
+import { Bench } from '../testing/index.ts';
+import { compile, count, field, from, gte, job, last, merge, quantile, replace, share } from './index.ts';
+
+const T = Date.UTC(2026, 10, 2, 12);
+const SECOND = 1_000;
+
+const web = job(
+  'web',
+  from(TOPICS.webRequests)
+    .filter(gte(field('status'), 200))
+    .derive({ path: replace(field('path'), '/[0-9]+(?=/|$)', '/:n') })
+    .keyBy('path', field('path'))
+    .windows({
+      by: { path: field('path') },
+      sizes: [{ ms: 10 * SECOND, to: TOPICS.webRequests10s }],
+      select: { count: count(), errorShare: share(gte(field('status'), 500)), p50: quantile(field('durationMs'), 0.5) },
+    }),
+);
+
+function request(seconds: number, more: object = {}) {
+  return { clientIp: '10.0.0.1', method: 'GET', path: '/', status: 200, bytes: 1, ts: T + seconds * SECOND, ...more };
+}
+
+test('records that change their key meet in the step after it', () => {
+  const bench = new Bench(compile(web));
+  for (let client = 0; client < 20; client++) {
+    bench.send('web.requests', request(client / 4, { path: `/items/${client}`, status: client < 5 ? 503 : 200 }), {
+      key: `10.0.0.${client}`,
+    });
+  }
+  bench.send('web.requests', request(6, { status: 100 }), { key: '10.0.0.1' });
+  for (let client = 0; client < 20; client++) bench.send('web.requests', request(13), { key: `10.0.0.${client}` });
+  expect(bench.take<WebWindow>('web.requests.10s')).toMatchObject([
+    { series: '/items/:n', path: '/items/:n', windowStart: T, revision: 0, count: 20, errorShare: 0.25, p50: null },
+  ]);
+});
+
+test('time downstream is as far as the slowest task upstream, however far ahead another is', () => {
+  const bench = new Bench(compile(web));
+  // Keys of the four partitions.
+  const clients = ['0', '1', '2', '3'];
+  for (const key of clients) bench.send('web.requests', request(1), { key });
+  for (let second = 2; second < 3_600; second++) bench.send('web.requests', request(second), { key: '0' });
+  expect(bench.take('web.requests.10s')).toEqual([]);
+  for (let second = 2; second < 3_600; second++)
+    for (const key of clients.slice(1)) bench.send('web.requests', request(second), { key });
+  const rows = bench.take<WebWindow>('web.requests.10s');
+  expect(rows).toHaveLength(359);
+  expect(new Set(rows.slice(1).map((row) => row.count))).toEqual(new Set([40]));
+  expect(bench.take('late')).toEqual([]);
+});
+
+test('a partition that has no records holds nothing back once it has been silent', () => {
+  const bench = new Bench(compile(web));
+  for (let second = 0; second < 60; second++) {
+    bench.tick(T + second * SECOND);
+    bench.send('web.requests', request(second), { key: '0' });
+  }
+  const rows = bench.take<WebWindow>('web.requests.10s');
+  expect(rows.map((row) => (row.windowStart - T) / SECOND)).toEqual([0, 10, 20, 30, 40]);
+});
+
+test('a stream is enriched by the row its table has for the key; without one it goes on all the same', () => {
+  const bench = new Bench(
+    compile(
+      job(
+        'test',
+        from(TOPICS.readings, { trusted: true })
+          .joinTable(TOPICS.devices, 'info')
+          .windows({
+            by: { device: field('device') },
+            sizes: [{ ms: 10 * SECOND, to: TOPICS.readings10s }],
+            select: { site: last(field('info', 'site')), count: count() },
+          }),
+      ),
+    ),
+  );
+  bench.send('devices', { id: 'd-1', site: 'roof', type: 'climate' }, { key: 'd-1' });
+  bench.send('devices', { id: 'd-5' }, { key: 'd-5' });
+  bench.restart();
+  for (const second of [1, 13])
+    for (const key of ['d-1', 'd-5']) bench.send('iot.readings', { device: key, ts: T + second * SECOND }, { key });
+  expect(bench.take('iot.readings.10s')).toMatchObject([
+    { series: 'd-1', site: 'roof' },
+    { series: 'd-5', site: null },
+  ]);
+  expect(bench.take('dead-letters')).toMatchObject([{ code: 'INVALID', reason: 'the value is no row of devices' }]);
+  bench.send('devices', null, { key: 'd-1' });
+  bench.send('iot.readings', { device: 'd-1', ts: T + 25 * SECOND }, { key: 'd-1' });
+  bench.send('iot.readings', { device: 'd-1', ts: T + 45 * SECOND }, { key: 'd-1' });
+  expect(bench.take('iot.readings.10s').at(-1)).toMatchObject({ series: 'd-1', site: null });
+});
+
+test.each([
+  ['no JSON', Buffer.from('{"ts":'), 'NOT_JSON'],
+  ['no object', Buffer.from('17'), 'NOT_JSON'],
+  ['nothing', null, 'NOT_JSON'],
+  ['not what the topic holds', request(1, { status: 'ok' }), 'INVALID'],
+  ['a time before there was one', request(1, { ts: 1 }), 'INVALID'],
+])('%s becomes a dead letter with its origin, and the stream goes on', (_, value, code) => {
+  const bench = new Bench(compile(web));
+  bench.send('web.requests', request(0), { key: '0' });
+  bench.send('web.requests', value, { key: '0' });
+  const [letter] = bench.take<DeadLetter>('dead-letters');
+  expect(letter).toMatchObject({
+    code,
+    origin: expect.stringMatching(/^web\.requests\/\d@1$/),
+    ts: expect.any(Number),
+  });
+  bench.send('web.requests', request(2), { key: '0' });
+  expect(bench.take('hub.web.by-path').length).toBeGreaterThanOrEqual(2);
+});
+
+test('a function that throws costs only its record', () => {
+  const plan = from<{ path: string }>(TOPICS.webRequests)
+    .map((value) => {
+      if (value.path === '/bad') throw new Error('bad path');
+      return value;
+    })
+    .into(TOPICS.anomalies);
+  const bench = new Bench(compile(job('test', plan)));
+  for (const path of ['/a', '/bad', '/c']) bench.send('web.requests', request(1, { path }), { key: 'k' });
+  expect(bench.take('anomalies')).toHaveLength(2);
+  expect(bench.take('dead-letters')).toMatchObject([{ code: 'JOB_FAILED', reason: 'bad path' }]);
+});
+
+test('flows that were merged go on as one, and a process keeps a state for each series', () => {
+  const counted = merge(
+    from<{ ts: number }>(TOPICS.webRequests).map((_, { topic }) => ({ topic })),
+    from<{ ts: number }>(TOPICS.weather).map((_, { topic }) => ({ topic })),
+  )
+    .keyBy('topic', field('topic'), { partitions: 1 })
+    .process<{ n: number }>({
+      version: 1,
+      series: field('topic'),
+      outputs: [TOPICS.alerts],
+      init: () => ({ n: 0 }),
+      step: ({ n }, _, __, { emit, series }) => {
+        emit(TOPICS.alerts, series, { series, n: n + 1 });
+        return n === 2 ? undefined : { n: n + 1 };
+      },
+      tick: (state, now) => (now === T ? { n: 0 } : state),
+    });
+  const bench = new Bench(compile(job('test', counted)));
+  const weather = { place: 'p', provider: 'x', temperature: 1, ts: T };
+  for (let i = 0; i < 4; i++) bench.send('web.requests', request(i), { key: `${i}` });
+  bench.restart();
+  bench.send('weather.observations', weather, { key: 'p' });
+  bench.send('weather.observations', weather, { key: 'p' });
+  bench.tick(T);
+  bench.send('weather.observations', weather, { key: 'p' });
+  expect(bench.take<{ series: string; n: number }>('alerts').map(({ series, n }) => `${series} ${n}`)).toEqual([
+    'web.requests 1',
+    'web.requests 2',
+    'web.requests 3',
+    'web.requests 1',
+    'weather.observations 1',
+    'weather.observations 2',
+    'weather.observations 1',
+  ]);
+});

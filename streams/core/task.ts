@@ -1,0 +1,62 @@
+/** A record read from an input topic, its value still encoded. */
+export interface InputRecord {
+  readonly key: string | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly partition: number;
+  readonly offset: number;
+  /** When the broker appended it, ms since the epoch. */
+  readonly appendedAt: number;
+}
+
+export interface OutputRecord {
+  readonly topic: string;
+  readonly key: string | null;
+  readonly value: Buffer | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Given only where every partition must hear of it, such as a watermark sent downstream; otherwise the key decides. */
+  readonly partition?: number;
+}
+
+/** One entry of a task's state; `value` is plain JSON, undefined where the entry was deleted. */
+export interface StateChange {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+/**
+ * The computation of one partition of one step. Pure: no Kafka, no clock, no I/O; the same inputs and ticks in the same order give the same
+ * outputs and the same state. It never throws on a record: what it cannot use it puts out to `dead-letters` or `late`.
+ */
+export interface Task {
+  process(topic: string, record: InputRecord): void;
+  /** Wall-clock time, ms since the epoch, about once a second: for idleness only. */
+  tick(now: number): void;
+  /** What was put out since the last call, in order. */
+  takeOutputs(): OutputRecord[];
+  /** What changed in the state since the last call: enough to rebuild it on top of what was taken before. */
+  takeChanges(): StateChange[];
+  /** The whole state. */
+  snapshot(): Iterable<StateChange>;
+  /** Applies what `takeChanges` or `snapshot` of an earlier life gave, in order, before the first `process`. */
+  restore(changes: Iterable<StateChange>): void;
+}
+
+/** One step of a job: a task for each partition number, over that partition of every input topic (all have the same count). */
+export interface Step {
+  /** Unique and stable: names the consumer group, the state topic `hub.<id>.state` and the transactional ids. */
+  readonly id: string;
+  /** Changes when state written by an earlier definition can no longer be read. */
+  readonly fingerprint: string;
+  /** Topics read as streams. */
+  readonly streams: readonly string[];
+  /** Compacted topics read as tables: read to their present end before the first stream record of a new task. */
+  readonly tables: readonly string[];
+  /** Topics written, repartition topics included. */
+  readonly outputs: readonly string[];
+  /** Partitions of the step's internal repartition topics where it writes any. */
+  readonly internal: readonly { readonly name: string; readonly partitions: number }[];
+  /** Longest time between an input and the commit of what follows from it, in ms. */
+  readonly commitEveryMs: number;
+  createTask(partition: number): Task;
+}

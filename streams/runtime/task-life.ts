@@ -1,0 +1,292 @@
+/**
+ * One life of a task, from the fencing of its forerunner to its first failure. The order is what makes it exact:
+ *
+ * 1. Open the transactional producer: an earlier owner of the partition can commit nothing from here on.
+ * 2. Commit an open marker with a random owner id to the state log.
+ * 3. Read the log from its start until that marker: whatever anyone committed lies before it, whatever was aborted does not show.
+ * 4. Seek the inputs to the checkpoint's offsets. Only now are they read: tables first where the task is new.
+ *
+ * Until then a batch that comes is asked for again later. After a failure nothing is repaired: the next life begins at 1.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { type IncomingBatch, openTransactionalProducer, type TransactionalProducer } from '../../kafka/index.ts';
+import type { InputRecord, StateChange, Task } from '../core/index.ts';
+import { type Checkpoint, CheckpointWriter, type Offsets } from './checkpoint.ts';
+import { within } from './clock.ts';
+import { Committer } from './committer.ts';
+import type { PartitionReader, StepContext } from './context.ts';
+import { Positions } from './positions.ts';
+import { StateLog } from './state-log.ts';
+import type { TaskCounts } from './status.ts';
+
+const TRANSACTION_TIMEOUT_MS = 10_000;
+/** A table whose last records were compacted away never shows its end: after this long without a record it counts as read. */
+const TABLE_SILENCE_MS = 10_000;
+const LAST_COMMIT_MS = 3_000;
+/** Records processed without a break: a commit must get its turn in between, or its transaction times out. */
+const SLICE = 1_000;
+
+type Phase = 'fencing' | 'restoring' | 'running' | 'ended';
+
+export class TaskLife {
+  readonly #context: StepContext;
+  readonly #reader: PartitionReader;
+  readonly #counts: TaskCounts;
+  readonly #onEnded: (error: unknown) => void;
+  readonly #inputs: readonly string[];
+  readonly #startedAt: number;
+  readonly #stateLog: StateLog;
+  readonly #positions = new Positions();
+  #phase: Phase = 'fencing';
+  #producer: TransactionalProducer | undefined;
+  #task: Task | undefined;
+  #committer: Committer | undefined;
+  #committed: Offsets = {};
+  /** The tables to be read before the streams, up to the ends they had; undefined before and after that. */
+  #tables: ReadonlyMap<string, number> | undefined;
+  #tableRecordAt = 0;
+  /** Streams that no checkpoint mentions: until one does, each new life reads the tables first. */
+  #unread: ReadonlySet<string> = new Set();
+  #resting = false;
+
+  constructor(context: StepContext, reader: PartitionReader, counts: TaskCounts, onEnded: (error: unknown) => void) {
+    this.#context = context;
+    this.#reader = reader;
+    this.#counts = counts;
+    this.#onEnded = onEnded;
+    this.#inputs = [...context.step.tables, ...context.step.streams];
+    this.#startedAt = context.clock.now();
+    this.#stateLog = new StateLog(context, reader);
+    reader.pause([...this.#inputs, context.stateTopic]);
+    this.#open().catch((error) => this.#end(error));
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  get #hasEnded(): boolean {
+    return this.#phase === 'ended';
+  }
+
+  get positions(): Offsets {
+    return this.#positions.offsets;
+  }
+
+  /** Input offsets of the last commit. */
+  get committed(): Offsets {
+    return this.#committed;
+  }
+
+  get lag(): number {
+    return this.#positions.lag;
+  }
+
+  /** The group was joined anew, and the client has forgotten where it was. */
+  rejoined(): void {
+    const seeks = Array.from(this.#positions.entries(), ([topic, next]) => this.#reader.seek(topic, next));
+    Promise.all([this.#stateLog.seekAgain(), ...seeks]).catch((error) => this.#end(error));
+  }
+
+  /** `'again'` where the task is not ready for it. */
+  async onBatch(batch: IncomingBatch): Promise<'again' | undefined> {
+    try {
+      if (batch.topic === this.#context.stateTopic) {
+        if (this.#stateLog.isReading) {
+          const checkpoint = this.#stateLog.read(batch);
+          if (checkpoint) this.#restore(checkpoint).catch((error) => this.#end(error));
+          return undefined;
+        }
+      } else if (this.#reads(batch.topic)) {
+        await this.#process(batch);
+        return undefined;
+      }
+    } catch (error) {
+      this.#end(error);
+    }
+    this.#reader.pause([batch.topic]);
+    return 'again';
+  }
+
+  /** The client passed over what does not show, up to `next`. */
+  onSkipped(topic: string, next: number): void {
+    if (topic === this.#context.stateTopic) {
+      this.#stateLog.skipped(next);
+      return;
+    }
+    if (!this.#reads(topic)) return;
+    this.#positions.skipped(topic, next);
+    this.#checkTables();
+  }
+
+  tick(now: number): void {
+    try {
+      if (this.#tables && now - this.#tableRecordAt > TABLE_SILENCE_MS) this.#beginStreams();
+      if (this.#phase !== 'running') return;
+      this.#task!.tick(now);
+      const outputs = this.#task!.takeOutputs();
+      if (outputs.length > 0) this.#committer!.add(outputs, 0);
+    } catch (error) {
+      this.#end(error);
+    }
+  }
+
+  /** Ends this life. With `flush` what was processed is committed before; without, only a commit under way is waited for. */
+  async close(flush: boolean): Promise<void> {
+    if (flush && this.#committer && !this.#hasEnded) {
+      this.#reader.pause(this.#inputs);
+      await this.#briefly(this.#committer.flush());
+    }
+    await this.#stop();
+  }
+
+  async #open(): Promise<void> {
+    const { step, kafka } = this.#context;
+    const producer = await openTransactionalProducer(kafka, {
+      transactionalId: `hub.${step.id}.${this.#reader.partition}`,
+      timeoutMs: TRANSACTION_TIMEOUT_MS,
+    });
+    if (this.#hasEnded) return producer.close();
+    this.#producer = producer;
+    await this.#stateLog.open(producer);
+    if (this.#hasEnded) this.#stateLog.stop();
+    else this.#phase = 'restoring';
+  }
+
+  async #restore(checkpoint: Checkpoint): Promise<void> {
+    const { step, clock, stateTopic, admin } = this.#context;
+    const { partition } = this.#reader;
+    const bounds = await admin.use((a) => Promise.all(this.#inputs.map((topic) => a.offsets(topic))));
+    if (this.#hasEnded) return;
+    this.#committed = checkpoint.offsets ?? {};
+    this.#inputs.forEach((topic, i) => {
+      const range = bounds[i]!.find((b) => b.partition === partition)!;
+      this.#missed(topic, this.#positions.start(topic, range, this.#committed[topic]));
+    });
+    this.#unread = new Set(step.streams.filter((topic) => this.#committed[topic] === undefined));
+    this.#task = step.createTask(partition);
+    this.#task.restore(changesOf(checkpoint.entries));
+    this.#committer = new Committer({
+      producer: this.#producer!,
+      checkpoint: new CheckpointWriter(this.#task, step.fingerprint, checkpoint),
+      stateLog: this.#stateLog,
+      stateTopic,
+      partition,
+      commitEveryMs: step.commitEveryMs,
+      clock,
+      counts: this.#counts,
+      offsets: () => this.#offsets(),
+      onTaken: () => this.#goOn(),
+      onCommitted: (offsets) => {
+        this.#committed = offsets;
+      },
+      onFailed: (error) => this.#end(error),
+    });
+    await Promise.all(Array.from(this.#positions.entries(), ([topic, next]) => this.#reader.seek(topic, next)));
+    if (this.#hasEnded) return;
+    if (this.#unread.size > 0) this.#beginTables();
+    else this.#beginStreams();
+  }
+
+  #missed(topic: string, missed: number): void {
+    if (missed === 0) return;
+    this.#counts.missed += missed;
+    const { log, step } = this.#context;
+    const { partition } = this.#reader;
+    log.error({ step: step.id, topic, partition, missed }, 'retention deleted input before the step processed it');
+  }
+
+  #reads(topic: string): boolean {
+    return this.#tables ? this.#tables.has(topic) : this.#phase === 'running';
+  }
+
+  #beginTables(): void {
+    const { step, clock } = this.#context;
+    this.#tables = new Map(step.tables.map((topic) => [topic, this.#positions.endOf(topic)]));
+    this.#tableRecordAt = clock.now();
+    this.#reader.resume(step.tables);
+    this.#checkTables();
+  }
+
+  #checkTables(): void {
+    if (!this.#tables) return;
+    this.#tableRecordAt = this.#context.clock.now();
+    if ([...this.#tables].every(([topic, end]) => this.#positions.hasReached(topic, end))) this.#beginStreams();
+  }
+
+  #beginStreams(): void {
+    this.#tables = undefined;
+    this.#unread = new Set();
+    this.#phase = 'running';
+    this.#counts.restoreMs = this.#context.clock.now() - this.#startedAt;
+    this.#reader.resume(this.#inputs);
+  }
+
+  async #process(batch: IncomingBatch): Promise<void> {
+    const { topic, records, next, highWatermark } = batch;
+    this.#positions.requireFollowedBy(batch);
+    const position = this.#positions.of(topic);
+    const fresh = records.filter((record) => record.offset >= position);
+    for (let at = 0; at < fresh.length; at += SLICE) {
+      if (at > 0) await setImmediate();
+      if (this.#hasEnded) return;
+      this.#processSlice(topic, fresh.slice(at, at + SLICE), highWatermark);
+    }
+    this.#positions.processed(topic, next, highWatermark);
+    this.#checkTables();
+  }
+
+  #processSlice(topic: string, records: readonly InputRecord[], end: number): void {
+    const task = this.#task!;
+    const committer = this.#committer!;
+    let bytes = 0;
+    for (const record of records) {
+      task.process(topic, record);
+      bytes += (record.value?.length ?? 0) + (record.key?.length ?? 0);
+    }
+    this.#counts.events += records.length;
+    // Before the committer is told: it may begin a commit at once, and that says how far the task is.
+    this.#positions.processed(topic, records.at(-1)!.offset + 1, end);
+    committer.add(task.takeOutputs(), bytes);
+    if (committer.full) {
+      this.#resting = true;
+      this.#reader.pause(this.#inputs);
+    }
+  }
+
+  #goOn(): void {
+    if (!this.#resting || this.#phase === 'ended') return;
+    this.#resting = false;
+    this.#reader.resume(this.#tables ? this.#context.step.tables : this.#inputs);
+  }
+
+  /** What a commit may say was processed: a stream counts as begun only when the tables have been read. */
+  #offsets(): Offsets {
+    return Object.fromEntries([...this.#positions.entries()].filter(([topic]) => !this.#unread.has(topic)));
+  }
+
+  #end(error: unknown): void {
+    if (this.#hasEnded) return;
+    void this.#stop();
+    this.#onEnded(error);
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#phase = 'ended';
+    this.#tables = undefined;
+    this.#stateLog.stop();
+    this.#reader.pause(this.#inputs);
+    if (this.#committer) await this.#briefly(this.#committer.stop());
+    await this.#producer?.close().catch(() => {});
+  }
+
+  /** Waits for work whose outcome is reported elsewhere. */
+  async #briefly(work: Promise<unknown>): Promise<void> {
+    await within(this.#context.clock, LAST_COMMIT_MS, work, () => new Error('late')).catch(() => {});
+  }
+}
+
+function* changesOf(entries: ReadonlyMap<string, unknown>): Iterable<StateChange> {
+  for (const [key, value] of entries) yield { key, value };
+}

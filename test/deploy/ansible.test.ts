@@ -1,0 +1,80 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const ansible = join(root, 'infra/ansible');
+const tool = process.env.ANSIBLE_PLAYBOOK ?? 'ansible-playbook';
+const isThere = spawnSync(tool, ['--version']).status === 0;
+
+function play(args: string[]) {
+  const env = {
+    ...process.env,
+    ANSIBLE_LOCALHOST_WARNING: 'false',
+    ANSIBLE_INVENTORY_UNPARSED_WARNING: 'false',
+    LC_ALL: 'C.UTF-8',
+  };
+  return spawnSync(tool, args, { cwd: ansible, encoding: 'utf8', env });
+}
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'headwater-ansible-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
+  test('is sound in its syntax', () => {
+    const { status, stderr } = play(['-i', 'inventory.example.ini', '--syntax-check', 'site.yml']);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
+
+  test.each(['gateway', 'hub'])('gives a %s a configuration that it accepts', (program) => {
+    const rendered = join(dir, `${program}.yaml`);
+    for (const name of [
+      'ca.pem',
+      'gateway.password',
+      'mqtt-devices.password',
+      'hub.password',
+      'sources.password',
+      'page.password',
+    ]) {
+      writeFileSync(join(dir, name), 'x');
+    }
+    const playbook = join(dir, `${program}-render.yml`);
+    const vars = {
+      headwater_etc: dir,
+      headwater_var: dir,
+      headwater_brokers: ['kafka-1.example.org:9093'],
+      inventory_hostname_short: 'gw-1',
+      headwater_serial: [{ path: '/dev/ttyUSB0', baudRate: 115200, acknowledge: true }],
+      headwater_mqtt_accounts: [{ username: 'devices', password_file: 'x' }],
+      headwater_web_logs: [{ name: 'shop', file: '/var/log/nginx/access.log' }],
+    };
+    const role = join(ansible, 'roles', program);
+    const task = { 'ansible.builtin.template': { src: join(role, `templates/${program}.yaml.j2`), dest: rendered } };
+    const written = [
+      {
+        hosts: 'localhost',
+        connection: 'local',
+        gather_facts: false,
+        vars_files: [join(role, 'defaults/main.yml')],
+        vars,
+        tasks: [task],
+      },
+    ];
+    writeFileSync(playbook, JSON.stringify(written));
+    const done = play([playbook]);
+    expect(done.stdout + done.stderr).toContain('failed=0');
+    const check = spawnSync(process.execPath, ['cli/main.ts', program, 'check', '--config', rendered], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect(check.stderr).toBe('');
+    expect(check.stdout).toContain('is good');
+  });
+});

@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { TOPICS } from '../../contract/index.ts';
+import { type Devices, startDevices } from '../../simulators/devices/index.ts';
+import { type Random, seeded } from '../../simulators/random/index.ts';
+import { abortedTransactions } from '../support/aborted.ts';
+import { balance, firstSends, repeats, wrongWindows } from '../support/ledger.ts';
+import { collect, until } from '../support/testbed.ts';
+import { openVictims, type Victims } from '../support/victims.ts';
+
+// The same seed plans the same kills; where in the work they fall is up to the machine.
+const SEED = Number(process.env.HEADWATER_FAULT_SEED ?? Math.floor(Math.random() * 1e6));
+/** Kills of the gateway; the others in proportion. */
+const KILLS = Number(process.env.HEADWATER_FAULT_KILLS ?? 10);
+/** At most so many more, until each kind of moment was hit. */
+const MORE_KILLS = 10;
+const TIMEOUT_MS = 240_000 + KILLS * 15_000;
+
+test(
+  'kill -9 of gateway, hub and the only broker loses nothing and counts nothing twice',
+  { timeout: TIMEOUT_MS },
+  () =>
+    torture({
+      brokers: 1,
+      rate: 25,
+      gatewayKills: KILLS,
+      hubKills: Math.ceil(KILLS * 0.6),
+      brokerKills: 1,
+      everyMoment: true,
+    }),
+);
+
+test('nor does kill -9 of brokers of three, together with gateway and hub', { timeout: TIMEOUT_MS }, () =>
+  torture({
+    brokers: 3,
+    rate: 12,
+    gatewayKills: 2,
+    hubKills: 1,
+    brokerKills: Math.ceil(KILLS * 0.2),
+    everyMoment: false,
+  }),
+);
+
+interface Plan {
+  readonly brokers: 1 | 3;
+  /** Messages a second of each of 24 devices. */
+  readonly rate: number;
+  readonly gatewayKills: number;
+  readonly hubKills: number;
+  readonly brokerKills: number;
+  /** Go on killing until each kind of moment was hit. */
+  readonly everyMoment: boolean;
+}
+
+async function torture(plan: Plan): Promise<void> {
+  const random = seeded(SEED);
+  const victims = await openVictims(plan.brokers);
+  onTestFinished(() => victims.close());
+  await Promise.all([victims.gateway.start(), victims.hub.start()]);
+  const devices = startDevices({
+    ...victims.login,
+    count: 24,
+    ratePerDevice: plan.rate,
+    seed: SEED,
+    connections: 8,
+    faults: false,
+    malformedShare: 0.002,
+    keepTruth: true,
+  });
+  onTestFinished(() => devices.close());
+  await until('the hub counts', 120, () => counts(victims, 0));
+
+  // Each part dies in its own rhythm, so that some die while another is away.
+  const kills = { gateway: 0, hub: 0, broker: 0 };
+  const own = () => seeded(random.between(1, 1e9));
+  await Promise.all([
+    killGateway(victims, own(), plan.gatewayKills, kills),
+    killHub(victims, own(), plan.hubKills, kills),
+    killBrokers(victims, own(), plan.brokerKills, kills),
+  ]);
+  let hit = await momentsHit(victims);
+  for (let more = 0; plan.everyMoment && more < MORE_KILLS; more++) {
+    if (hit.betweenSyncAndAck === 0 || hit.betweenSendAndAck === 0) await killGateway(victims, own(), 1, kills);
+    else if (hit.betweenResultAndCommit === 0) await killHub(victims, own(), 1, kills);
+    else break;
+    hit = await momentsHit(victims);
+  }
+
+  const ledger = await settle(victims, devices);
+  console.log(JSON.stringify({ seed: SEED, brokers: plan.brokers, kills, hit, ...ledger }));
+  expect(ledger).toMatchObject({ lost: [], twice: [], invented: [], gaps: 0, late: 0, wrongWindows: [] });
+  expect(ledger.repeatsDropped).toBe(ledger.repeatsInKafka);
+  expect(ledger.acknowledged).toBeGreaterThan(1_000);
+  if (plan.everyMoment) expect(Object.values(hit).every((times) => times > 0)).toBe(true);
+}
+
+type Kills = Record<'gateway' | 'hub' | 'broker', number>;
+
+async function killGateway({ gateway }: Victims, random: Random, times: number, kills: Kills): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await sleep(random.between(200, 5_000));
+    await gateway.kill();
+    kills.gateway++;
+    await sleep(random.between(0, 1_000));
+    await gateway.start();
+  }
+}
+
+/** Mostly while it works, and now and then while it still takes up its state. */
+async function killHub(victims: Victims, random: Random, times: number, kills: Kills): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    if (random.chance(0.75)) {
+      const before = (await victims.hubSummary())?.readings.counted ?? 0;
+      await until('the hub counts again', 120, () => counts(victims, before));
+    }
+    await sleep(random.between(200, 4_000));
+    await victims.hub.kill();
+    kills.hub++;
+    await victims.hub.start();
+  }
+}
+
+async function killBrokers({ bed }: Victims, random: Random, times: number, kills: Kills): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await sleep(random.between(3_000, 10_000));
+    const node = random.pick(bed.cluster.nodes);
+    node.kill('SIGKILL');
+    kills.broker++;
+    await sleep(random.between(0, 4_000));
+    await node.restart();
+  }
+}
+
+async function counts(victims: Victims, before: number): Promise<boolean> {
+  const summary = await victims.hubSummary();
+  return summary !== undefined && summary.readings.counted > before;
+}
+
+async function momentsHit(victims: Victims) {
+  return {
+    // The device sent again what was on disk and not acknowledged.
+    betweenSyncAndAck: (await victims.gatewayStatus()).counts.duplicates,
+    // The gateway sent again what Kafka had and the buffer did not know it to have.
+    betweenSendAndAck: (await victims.hubSummary())?.readings.duplicatesDropped ?? 0,
+    // Readings of the intake were in the log when their transaction was aborted.
+    betweenResultAndCommit: abortedTransactions(victims.bed.cluster.nodes[0]!, TOPICS.readings.name),
+  };
+}
+
+/** Ends the devices, waits until everything has gone through, and compares. */
+async function settle(victims: Victims, devices: Devices) {
+  await devices.close();
+  await victims.drainGateway(60);
+  const { bed } = victims;
+  const names = { raw: TOPICS.raw, readings: TOPICS.readings, windows: TOPICS.readings10s, late: TOPICS.late };
+  const [raw, readings, windows, late] = await Promise.all(
+    Object.values(names).map(async ({ name }) => {
+      const collected = await collect(bed, name);
+      onTestFinished(() => collected.close());
+      return collected;
+    }),
+  );
+  const sent = await raw!.toEnd();
+  // A deadline is no verdict: what is missing then shows below, by name.
+  const patiently = (what: string, done: () => boolean) => until(what, 60, done).catch(() => {});
+  await patiently('all counted', () => readings!.records.length >= firstSends(sent).length);
+  await patiently('all windows out', () => wrongWindows(readings!.records, windows!.records, 10_000).length === 0);
+  const counted = await readings!.toEnd();
+  const summary = await victims.hubSummary();
+  return {
+    ...balance(devices.truth(), counted),
+    repeatsInKafka: repeats(sent),
+    repeatsDropped: summary?.readings.duplicatesDropped,
+    gaps: summary?.readings.gaps,
+    late: (await late!.toEnd()).length,
+    windows: windows!.records.length,
+    wrongWindows: wrongWindows(counted, windows!.records, 10_000),
+  };
+}

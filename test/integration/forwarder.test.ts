@@ -1,0 +1,115 @@
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { formatIdentity, parseIdentity, RIGHTS, TOPICS, type User } from '../../contract/index.ts';
+import { openBuffer } from '../../gateway/buffer/index.ts';
+import { startForwarder } from '../../gateway/forwarder/index.ts';
+import { type KafkaCluster, startTestKafka } from '../../infra/local/index.ts';
+import {
+  applyPlan,
+  type KafkaSettings,
+  openAdmin,
+  openConsumer,
+  openProducer,
+  planChanges,
+} from '../../kafka/index.ts';
+
+const as = (kafka: KafkaCluster, user: User): KafkaSettings => ({
+  brokers: kafka.bootstrap,
+  clientId: `test-${user}`,
+  ca: kafka.ca,
+  username: user,
+  password: kafka.users.get(user)!.password,
+});
+
+async function makeTopic(kafka: KafkaCluster): Promise<void> {
+  const admin = await openAdmin(as(kafka, 'admin'));
+  const desired = { topics: [TOPICS.raw], rights: RIGHTS, replication: 1, stateful: new Set<string>() };
+  await applyPlan(admin, desired, await planChanges(admin, desired));
+  await admin.close();
+}
+
+/** Identity → value of everything in `iot.raw`, read until `count` identities were seen; fails where a lane arrives out of order. */
+async function readRaw(kafka: KafkaCluster, count: number): Promise<Map<string, string>> {
+  const values = new Map<string, string>();
+  const next: Record<string, number> = { alarm: 1, live: 1, backlog: 1 };
+  const done = Promise.withResolvers<void>();
+  const consumer = await openConsumer(as(kafka, 'hub'), {
+    groupId: 'hub.test',
+    topics: [TOPICS.raw.name],
+    onFailed: done.reject,
+    async onBatch(batch) {
+      for (const { headers, value } of batch.records) {
+        const { lane, sequence } = parseIdentity(headers.id!);
+        if (sequence > next[lane]!) done.reject(new Error(`${headers.id} came when ${next[lane]} was due`));
+        next[lane] = Math.max(next[lane]!, sequence + 1);
+        values.set(headers.id!, value!.toString());
+      }
+      if (values.size >= count) done.resolve();
+      return undefined;
+    },
+  });
+  await done.promise.finally(() => consumer.close());
+  return values;
+}
+
+test('every acknowledged reading arrives, in order and once by its identity, though the broker is killed meanwhile', async () => {
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'headwater-forwarder-'));
+  await using kafka = await startTestKafka();
+  await makeTopic(kafka);
+  await using buffer = await openedBuffer(dir.path);
+  const forwarder = startForwarder({
+    buffer,
+    kafka: () => openProducer(as(kafka, 'gateway')),
+    gateway: 'gw-1',
+    topic: TOPICS.raw.name,
+    backlogShare: 0.5,
+    log: { info: () => {}, warn: () => {} },
+    limits: { lastRetryMs: 500 },
+  });
+
+  let submitting = true;
+  const acknowledged: string[] = [];
+  const device = async (name: string) => {
+    for (let n = 0; submitting; n++) {
+      const value = JSON.stringify({ name, n, padding: 'x'.repeat(150) });
+      const outcome = await buffer.submit({ entries: [{ kind: 'reading', alarm: n % 50 === 0, value, ts: n }] });
+      expect(outcome).toBe('stored');
+      acknowledged.push(value);
+    }
+  };
+  const devices = Promise.all(Array.from({ length: 20 }, (_, at) => device(`device-${at}`)));
+  const forwardedMoreThan = async (count: number) => {
+    while ((await buffer.status()).counts.forwarded <= count) await sleep(20);
+  };
+  await forwardedMoreThan(2000);
+  await kafka.nodes[0]!.kill('SIGKILL');
+  while (forwarder.status().state !== 'waiting') await sleep(20);
+  const before = (await buffer.status()).counts.forwarded;
+  await kafka.nodes[0]!.restart();
+  await forwardedMoreThan(before + 2000);
+  submitting = false;
+  await devices;
+  while ((await buffer.status()).readings > 0) await sleep(20);
+  await forwarder.close();
+
+  const values = await readRaw(kafka, acknowledged.length);
+  expect([...values.values()].sort()).toEqual(acknowledged.sort());
+  const { incarnation, last } = buffer;
+  for (const lane of ['alarm', 'live', 'backlog'] as const) {
+    if (last[lane] > 0) expect(values.has(formatIdentity({ incarnation, lane, sequence: last[lane] }))).toBe(true);
+  }
+});
+
+async function openedBuffer(dir: string) {
+  const buffer = await openBuffer({
+    dir,
+    maxBytes: 256 * 1024 * 1024,
+    maxAgeMs: 3_600_000,
+    whenFull: 'reject-new',
+    liveWithinMs: 1000,
+  });
+  return Object.assign(buffer, { [Symbol.asyncDispose]: () => buffer.close() });
+}

@@ -1,0 +1,117 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { GatewayStatus } from '../../contract/index.ts';
+import { desired } from '../../hub/topics/index.ts';
+import {
+  deviceAccount,
+  type ProcessExit,
+  type RunningProcess,
+  settlePorts,
+  startProcess,
+  writeSettings,
+} from '../../infra/local/index.ts';
+import { applyPlan, planChanges } from '../../kafka/index.ts';
+import type { DevicesOptions } from '../../simulators/devices/index.ts';
+import { openTestBed, type TestBed, until } from './testbed.ts';
+
+const COMMAND = join(import.meta.dirname, '../../cli/main.ts');
+
+/** A program that may be killed and started again, any number of times. */
+export interface Victim {
+  readonly name: string;
+  /** Resolves when it listens. */
+  start(): Promise<void>;
+  /** kill -9. */
+  kill(): Promise<void>;
+  /** SIGTERM, and SIGKILL where that takes longer than `graceMs`. */
+  stop(graceMs?: number): Promise<ProcessExit>;
+}
+
+/** A gateway, a hub and the devices' account, on real Kafka; nothing else of the platform, so that only what a test does happens. */
+export interface Victims {
+  readonly bed: TestBed;
+  readonly gateway: Victim;
+  readonly hub: Victim;
+  readonly login: Pick<DevicesOptions, 'url' | 'username' | 'password'>;
+  /** Where the hub looks for the access log (`access.log`) and the transactions (`transactions.jsonl`). */
+  readonly simulated: string;
+  gatewayStatus(): Promise<GatewayStatus>;
+  /** Messages that the gateway has refused. */
+  refused(): Promise<number>;
+  /** What the hub tells its page; undefined while it does not answer. */
+  hubSummary(): Promise<HubSummary | undefined>;
+  /** Waits until the gateway holds nothing that Kafka does not have, and ends it. */
+  drainGateway(seconds: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface HubSummary {
+  readonly readings: { readonly counted: number; readonly duplicatesDropped: number; readonly gaps: number };
+  readonly parts: readonly { readonly name: string; readonly state: string }[];
+}
+
+/** `env` overrides the gateway's settings. */
+export async function openVictims(brokers: 1 | 3, env: Record<string, string> = {}): Promise<Victims> {
+  const dir = mkdtempSync(join(tmpdir(), 'headwater-victims-'));
+  const bed = await openTestBed(brokers);
+  const wanted = desired(brokers);
+  await applyPlan(bed.admin, wanted, await planChanges(bed.admin, wanted));
+  const ports = await settlePorts(dir, undefined, () => {});
+  mkdirSync(join(dir, 'simulated'));
+  const files = writeSettings(dir, bed.cluster, ports, []);
+  const { username, password } = deviceAccount(dir);
+  const gateway = victim('gateway', ['gateway', 'run', '--config', files.gateway], dir, env);
+  const hub = victim('hub', ['hub', 'run', '--config', files.hub], dir, {});
+  const status = (path: string) => fetch(`http://127.0.0.1:${ports.gateway}${path}`);
+  const gatewayStatus = async () => (await (await status('/status')).json()) as GatewayStatus;
+  return {
+    bed,
+    gateway,
+    hub,
+    simulated: join(dir, 'simulated'),
+    login: { url: `mqtt://127.0.0.1:${ports.mqtt}`, username, password },
+    gatewayStatus,
+    async refused() {
+      const text = await (await status('/metrics')).text();
+      return Number(/^headwater_gateway_refused_total (\d+)/m.exec(text)?.[1]);
+    },
+    async hubSummary() {
+      const answer = await fetch(`http://127.0.0.1:${ports.page}/api/summary`).catch(() => undefined);
+      return answer?.ok ? ((await answer.json()) as HubSummary) : undefined;
+    },
+    async drainGateway(seconds) {
+      await until('the gateway has forwarded everything', seconds, async () => {
+        return (await gatewayStatus()).backlog.readings === 0;
+      });
+      await gateway.stop();
+    },
+    async close() {
+      await Promise.all([gateway.kill(), hub.kill()]);
+      await bed.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function victim(name: string, args: readonly string[], dir: string, env: Record<string, string>): Victim {
+  let running: RunningProcess | undefined;
+  return {
+    name,
+    async start() {
+      running = await startProcess({
+        name,
+        command: process.execPath,
+        args: [COMMAND, ...args],
+        env,
+        logFile: join(dir, 'logs', `${name}.log`),
+        readyWhen: (line) => line.includes('"msg":"listening"'),
+      });
+    },
+    async kill() {
+      running?.kill('SIGKILL');
+      await running?.exited;
+    },
+    stop: (graceMs = 15_000) => running!.stop(graceMs),
+  };
+}

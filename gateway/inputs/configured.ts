@@ -1,9 +1,9 @@
 import { type GatewayConfig, readSecret } from '../config/index.ts';
-import { hostInput } from './host.ts';
+import { hostInput } from './host/input.ts';
 import type { Input } from './input.ts';
-import { type MqttInput, mqttInput } from './mqtt.ts';
-import { type Accounts, hashPassword } from './mqtt-accounts.ts';
-import { serialInput } from './serial.ts';
+import { type Accounts, hashPassword } from './mqtt/accounts.ts';
+import { type MqttInput, mqttInput } from './mqtt/input.ts';
+import { serialInput } from './serial/input.ts';
 
 /**
  * The inputs that the configuration asks for, not started yet.

@@ -1,6 +1,6 @@
+export { type GatewayClock, systemClock } from './clock/gateway-clock.ts';
+export { openIntake } from './clock/hold.ts';
 export { configuredInputs } from './configured.ts';
-export { Decoder } from './decode.ts';
-export { type GatewayClock, systemClock } from './gateway-clock.ts';
-export { openIntake } from './hold.ts';
+export { Decoder } from './decode/decode.ts';
 export type { Input, InputStatus, Message, Receipt, Receive } from './input.ts';
-export { hashPassword } from './mqtt-accounts.ts';
+export { hashPassword } from './mqtt/accounts.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../buffer/index.ts';
-import { Decoder } from './decode.ts';
+import { Decoder } from './decode/decode.ts';
 import type { Input, Message, Receive } from './input.ts';
 
 /** A device on the other end of an input. */

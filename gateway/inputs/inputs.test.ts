@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connectAsync } from 'mqtt';
 import { test, vi } from 'vitest';
-import { hostInput } from './host.ts';
+import { hostInput } from './host/input.ts';
 import { describeInput, type TestDevice } from './input.contract.ts';
-import { mqttInput } from './mqtt.ts';
-import { serialInput } from './serial.ts';
-import { openPort } from './serial-port.ts';
+import { mqttInput } from './mqtt/input.ts';
+import { serialInput } from './serial/input.ts';
+import { openPort } from './serial/port.ts';
 
 describeInput('mqtt', async () => {
   const input = mqttInput({ host: '127.0.0.1', port: 0, maxClients: 10 });

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
-import { METRICS } from '../../contract/index.ts';
-import { readHost } from './host.ts';
+import { METRICS } from '../../../contract/index.ts';
+import { readHost } from './input.ts';
 
 test('tells load, memory and disk of this machine, each within its metric’s range', async () => {
   const values = await readHost(tmpdir());

@@ -1,4 +1,4 @@
-import type { Reading } from '../../contract/index.ts';
+import type { Reading } from '../../../contract/index.ts';
 
 // How a device's clock is judged.
 //

@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Outcome } from '../buffer/index.ts';
-import { Decoder } from './decode.ts';
-import { heldReceive } from './input.contract.ts';
-import type { Message } from './input.ts';
-import { type MqttOptions, mqttInput } from './mqtt.ts';
-import { hashPassword } from './mqtt-accounts.ts';
+import type { Outcome } from '../../buffer/index.ts';
+import { Decoder } from '../decode/decode.ts';
+import { heldReceive } from '../input.contract.ts';
+import type { Message } from '../input.ts';
+import { hashPassword } from './accounts.ts';
+import { type MqttOptions, mqttInput } from './input.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

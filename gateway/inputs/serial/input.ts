@@ -1,6 +1,6 @@
-import type { Input, Receive } from './input.ts';
+import type { Input, Receive } from '../input.ts';
 import { LineSplitter } from './lines.ts';
-import { openPort, type Port } from './serial-port.ts';
+import { openPort, type Port } from './port.ts';
 
 export interface SerialOptions {
   /** A device file such as `/dev/ttyUSB0`, or `tcp://host:port` for a serial line behind a network server such as ser2net. */

@@ -1,5 +1,5 @@
-import { NAME, outOfRange, unitOf } from '../../contract/index.ts';
-import type { Message, Problem } from './input.ts';
+import { NAME, outOfRange, unitOf } from '../../../contract/index.ts';
+import type { Message, Problem } from '../input.ts';
 
 // Written by hand, without a schema library: this runs for every message of every device. The hub validates again.
 

@@ -2,9 +2,9 @@ import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Reading } from '../../contract/index.ts';
-import type { Outcome, Submission } from '../buffer/index.ts';
-import { Decoder } from './decode.ts';
+import { Reading } from '../../../contract/index.ts';
+import type { Outcome, Submission } from '../../buffer/index.ts';
+import { Decoder } from '../decode/decode.ts';
 import { openIntake } from './hold.ts';
 
 const NOW = 1_800_000_000_000;

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
-import { heldReceive } from './input.contract.ts';
-import { serialInput } from './serial.ts';
+import { heldReceive } from '../input.contract.ts';
+import { serialInput } from './input.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {

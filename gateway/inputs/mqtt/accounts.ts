@@ -1,6 +1,6 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { HeadwaterError } from '../../contract/index.ts';
+import { HeadwaterError } from '../../../contract/index.ts';
 
 const derive = promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt);
 /** 16 MiB and some 30 ms on a Raspberry Pi: dear for a guesser, bearable when all devices come back at once. */

@@ -1,6 +1,6 @@
 import { readdir, readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
-import type { Input, InputStatus, Receive } from './input.ts';
+import type { Input, InputStatus, Receive } from '../input.ts';
 
 export interface HostOptions {
   /** Name of the device that the readings belong to. */

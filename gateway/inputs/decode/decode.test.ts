@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { Reading, Rejected } from '../../contract/index.ts';
+import { Reading, Rejected } from '../../../contract/index.ts';
+import type { Message } from '../input.ts';
 import { Decoder } from './decode.ts';
-import type { Message } from './input.ts';
 
 const NOW = 1_800_000_000_000;
 const decoder = () => new Decoder({ gateway: 'gw-1', site: 'plant' });

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Outcome, Submission } from '../buffer/index.ts';
-import { type Decoder, identify } from './decode.ts';
+import type { Outcome, Submission } from '../../buffer/index.ts';
+import { type Decoder, identify } from '../decode/decode.ts';
+import type { Message, Receive } from '../input.ts';
 import type { GatewayClock } from './gateway-clock.ts';
-import type { Message, Receive } from './input.ts';
 
 // While the gateway does not know the time, messages are held in a file, synced before they are acknowledged, each with the time since the
 // machine was started. Once the clock is set they get their times and go to the buffer, before any newer message does: a device's frames must

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import type { Reading, Rejected } from '../../contract/index.ts';
-import type { DeviceId, Entry, Submission } from '../buffer/index.ts';
-import { DeviceClock } from './clock.ts';
-import type { Message, Problem } from './input.ts';
+import type { Reading, Rejected } from '../../../contract/index.ts';
+import type { DeviceId, Entry, Submission } from '../../buffer/index.ts';
+import { DeviceClock } from '../clock/device-clock.ts';
+import type { Message, Problem } from '../input.ts';
 import { type Parsed, parse } from './parse.ts';
 
 /** Bytes of a message kept in a dead letter. */

@@ -1,10 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Aedes, Client } from 'aedes';
-import { HeadwaterError } from '../../contract/index.ts';
-import type { Input, InputStatus, Receive } from './input.ts';
-import { type Accounts, checkPassword } from './mqtt-accounts.ts';
-import { openBroker, type Published } from './mqtt-broker.ts';
+import { HeadwaterError } from '../../../contract/index.ts';
+import type { Input, InputStatus, Receive } from '../input.ts';
+import { type Accounts, checkPassword } from './accounts.ts';
+import { openBroker, type Published } from './broker.ts';
 
 export interface MqttOptions {
   readonly host: string;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DeviceClock, type Stamp } from './clock.ts';
+import { DeviceClock, type Stamp } from './device-clock.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -13,7 +13,8 @@ export { GatewayConfig, gatewayJsonSchema } from './schema.ts';
  */
 export function loadGatewayConfig(path: string, env: NodeJS.ProcessEnv = process.env): GatewayConfig {
   const text = readText(path, 'CONFIG_MISSING', 'the gateway’s configuration');
-  return withAbsolutePaths(parseConfig(GatewayConfig, { text, file: path, env, prefix: 'HEADWATER_GATEWAY' }), path);
+  const config = parseConfig(GatewayConfig, { text, file: path, env, prefix: 'HEADWATER_GATEWAY' });
+  return withAbsolutePaths(config, dirname(path));
 }
 
 /**
@@ -34,26 +35,13 @@ function readText(path: string, code: string, what: string): string {
   }
 }
 
-function withAbsolutePaths(config: GatewayConfig, path: string): GatewayConfig {
-  const absolute = (file: string) => resolve(dirname(path), file);
-  const { buffer, kafka, inputs } = config;
-  const { mqtt } = inputs;
-  return {
-    ...config,
-    buffer: { ...buffer, dir: absolute(buffer.dir) },
-    kafka: { ...kafka, caFile: absolute(kafka.caFile), passwordFile: absolute(kafka.passwordFile) },
-    inputs: {
-      ...inputs,
-      ...(mqtt && {
-        mqtt: {
-          ...mqtt,
-          ...(mqtt.tls && { tls: { certFile: absolute(mqtt.tls.certFile), keyFile: absolute(mqtt.tls.keyFile) } }),
-          accounts: mqtt.accounts.map((account) => ({
-            ...account,
-            ...(account.passwordFile !== undefined && { passwordFile: absolute(account.passwordFile) }),
-          })),
-        },
-      }),
-    },
-  };
+/** Keys that end in `File`, and `dir`, hold paths. */
+function withAbsolutePaths<T>(value: T, folder: string): T {
+  if (Array.isArray(value)) return value.map((item) => withAbsolutePaths(item, folder)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, its]) => {
+    const isPath = typeof its === 'string' && (key === 'dir' || key.endsWith('File'));
+    return [key, isPath ? resolve(folder, its) : withAbsolutePaths(its, folder)];
+  });
+  return Object.fromEntries(entries) as T;
 }

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { file, isLoopback, port, repeated } from './common.ts';
+
+const SCRYPT = /^scrypt\$\d+\$\d+\$\d+\$[\w+/=]+\$[\w+/=]+$/;
+
+const account = z
+  .strictObject({
+    username: z.string().min(1).max(128),
+    passwordFile: file.optional(),
+    passwordHash: z
+      .string()
+      .regex(SCRYPT, 'must be scrypt$N$r$p$salt$hash')
+      .optional()
+      .describe('scrypt$N$r$p$salt$hash, salt and hash in base64.'),
+  })
+  .refine(({ passwordFile, passwordHash }) => (passwordFile === undefined) !== (passwordHash === undefined), {
+    message: 'must have either passwordFile or passwordHash',
+  });
+
+export const mqtt = z
+  .strictObject({
+    host: z.string().min(1).default('127.0.0.1').describe('Address to listen on; 0.0.0.0 for all of them.'),
+    port: port.default(1883).describe('TCP port, 8883 by custom with TLS; 0 takes a free one.'),
+    tls: z
+      .strictObject({ certFile: file, keyFile: file })
+      .optional()
+      .describe('PEM certificate and key. With them the port speaks TLS only.'),
+    anonymous: z.boolean().default(false).describe('Let devices in without a password. On loopback only.'),
+    plaintext: z
+      .boolean()
+      .default(false)
+      .describe('Let devices in from the network without TLS: passwords are readable.'),
+    accounts: z.array(account).default([]).describe('Who may connect.'),
+    maxClients: z.int().min(1).default(1_000).describe('Connections at a time.'),
+  })
+  .superRefine(({ host, tls, anonymous, plaintext, accounts }, context) => {
+    const loopback = isLoopback(host);
+    const problem = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if (anonymous && !loopback) problem('anonymous', `is allowed on loopback only, and host is ${host}; list accounts`);
+    if (!anonymous && accounts.length === 0) problem('accounts', 'nobody could connect: list at least one account');
+    if (!loopback && tls === undefined && !plaintext) {
+      problem('tls', `is missing while host is ${host}; give a certificate, or set plaintext: true`);
+    }
+    for (const twice of repeated(accounts.map(({ username }) => username))) {
+      problem('accounts', `has the user "${twice}" twice`);
+    }
+  });

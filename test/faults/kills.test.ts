@@ -3,17 +3,20 @@ import { expect, onTestFinished, test } from 'vitest';
 import { TOPICS } from '../../contract/index.ts';
 import { type Devices, startDevices } from '../../simulators/devices/index.ts';
 import { type Random, seeded } from '../../simulators/random/index.ts';
-import { abortedTransactions } from '../support/aborted.ts';
 import { balance, firstSends, repeats, wrongWindows } from '../support/ledger.ts';
+import { killAfterSend, killAfterSync, killBeforeCommit } from '../support/moments.ts';
 import { collect, until } from '../support/testbed.ts';
-import { openVictims, type Victims } from '../support/victims.ts';
+import { transactionsOf } from '../support/transactions.ts';
+import { type HubSummary, openVictims, type Victims } from '../support/victims.ts';
 
 // The same seed plans the same kills; where in the work they fall is up to the machine.
 const SEED = Number(process.env.HEADWATER_FAULT_SEED ?? Math.floor(Math.random() * 1e6));
 /** Kills of the gateway; the others in proportion. */
 const KILLS = Number(process.env.HEADWATER_FAULT_KILLS ?? 10);
-/** At most so many more, until each kind of moment was hit. */
+/** At most so many more, aimed at the moments that chance did not hit. */
 const MORE_KILLS = 10;
+/** Longer than the hub takes to tell its counts. */
+const TOLD_MS = 3_000;
 const TIMEOUT_MS = 240_000 + KILLS * 15_000;
 
 test(
@@ -80,8 +83,9 @@ async function torture(plan: Plan): Promise<void> {
   ]);
   let hit = await momentsHit(victims);
   for (let more = 0; plan.everyMoment && more < MORE_KILLS; more++) {
-    if (hit.betweenSyncAndAck === 0 || hit.betweenSendAndAck === 0) await killGateway(victims, own(), 1, kills);
-    else if (hit.betweenResultAndCommit === 0) await killHub(victims, own(), 1, kills);
+    if (hit.betweenSyncAndAck === 0) await aim(victims, 'gateway', killAfterSync, kills);
+    else if (hit.betweenSendAndAck === 0) await aim(victims, 'gateway', killAfterSend, kills);
+    else if (hit.betweenResultAndCommit === 0) await aim(victims, 'hub', killBeforeCommit, kills);
     else break;
     hit = await momentsHit(victims);
   }
@@ -120,6 +124,23 @@ async function killHub(victims: Victims, random: Random, times: number, kills: K
   }
 }
 
+/** Waits until the part is at work, and kills it at a chosen moment. What its repeats tell is known only when the others have seen them. */
+async function aim(
+  victims: Victims,
+  part: 'gateway' | 'hub',
+  kill: (victims: Victims) => Promise<void>,
+  kills: Kills,
+): Promise<void> {
+  const before = (await victims.hubSummary())?.readings.counted ?? 0;
+  await until('the hub counts again', 120, () => counts(victims, before));
+  await kill(victims);
+  kills[part]++;
+  await victims[part].start();
+  const after = (await victims.hubSummary())?.readings.counted ?? 0;
+  await until('the hub counts again', 120, () => counts(victims, after));
+  await sleep(TOLD_MS);
+}
+
 async function killBrokers({ bed }: Victims, random: Random, times: number, kills: Kills): Promise<void> {
   for (let i = 0; i < times; i++) {
     await sleep(random.between(3_000, 10_000));
@@ -143,7 +164,7 @@ async function momentsHit(victims: Victims) {
     // The gateway sent again what Kafka had and the buffer did not know it to have.
     betweenSendAndAck: (await victims.hubSummary())?.readings.duplicatesDropped ?? 0,
     // Readings of the intake were in the log when their transaction was aborted.
-    betweenResultAndCommit: abortedTransactions(victims.bed.cluster.nodes[0]!, TOPICS.readings.name),
+    betweenResultAndCommit: transactionsOf(victims.bed.cluster.nodes[0]!, TOPICS.readings.name).aborted,
   };
 }
 
@@ -162,11 +183,15 @@ async function settle(victims: Victims, devices: Devices) {
   );
   const sent = await raw!.toEnd();
   // A deadline is no verdict: what is missing then shows below, by name.
-  const patiently = (what: string, done: () => boolean) => until(what, 60, done).catch(() => {});
+  const patiently = (what: string, done: () => boolean | Promise<boolean>) => until(what, 60, done).catch(() => {});
   await patiently('all counted', () => readings!.records.length >= firstSends(sent).length);
   await patiently('all windows out', () => wrongWindows(readings!.records, windows!.records, 10_000).length === 0);
   const counted = await readings!.toEnd();
-  const summary = await victims.hubSummary();
+  let summary: HubSummary | undefined;
+  await patiently('all told', async () => {
+    summary = await victims.hubSummary();
+    return summary?.readings.counted === counted.length && summary.readings.duplicatesDropped === repeats(sent);
+  });
   return {
     ...balance(devices.truth(), counted),
     repeatsInKafka: repeats(sent),

@@ -22,6 +22,7 @@ export interface Victim {
   readonly name: string;
   /** Resolves when it listens. */
   start(): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
   /** kill -9. */
   kill(): Promise<void>;
   /** SIGTERM, and SIGKILL where that takes longer than `graceMs`. */
@@ -36,6 +37,8 @@ export interface Victims {
   readonly login: Pick<DevicesOptions, 'url' | 'username' | 'password'>;
   /** Where the hub looks for the access log (`access.log`) and the transactions (`transactions.jsonl`). */
   readonly simulated: string;
+  /** The journal that the gateway's buffer writes first. */
+  readonly bufferJournal: string;
   gatewayStatus(): Promise<GatewayStatus>;
   /** Messages that the gateway has refused. */
   refused(): Promise<number>;
@@ -70,6 +73,7 @@ export async function openVictims(brokers: 1 | 3, env: Record<string, string> = 
     gateway,
     hub,
     simulated: join(dir, 'simulated'),
+    bufferJournal: join(dir, 'gateway', 'buffer.db-wal'),
     login: { url: `mqtt://127.0.0.1:${ports.mqtt}`, username, password },
     gatewayStatus,
     async refused() {
@@ -108,6 +112,7 @@ function victim(name: string, args: readonly string[], dir: string, env: Record<
         readyWhen: (line) => line.includes('"msg":"listening"'),
       });
     },
+    signal: (signal) => running?.kill(signal),
     async kill() {
       running?.kill('SIGKILL');
       await running?.exited;

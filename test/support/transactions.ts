@@ -8,16 +8,28 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 const ABORT = 0;
 
-/**
- * How many transactions had written to a topic when they were aborted: readers never see them, so the broker's own files are read. Each is a process
- * that ended between a result and its commit.
- */
-export function abortedTransactions({ logFile }: KafkaNode, topic: string): number {
-  const files = globSync(join(dirname(logFile), 'data', `${topic}-*`, '*.log'));
-  return files.reduce((sum, file) => sum + abortedIn(readFileSync(file)), 0);
+export interface Transactions {
+  /** Had written to the topic when they were aborted: each is a process that ended between a result and its commit. */
+  readonly aborted: number;
+  /** Have written to the topic and are neither committed nor aborted. */
+  readonly open: number;
 }
 
-function abortedIn(log: Buffer): number {
+/** The transactions of a topic. Readers never see the aborted ones, so the broker's own files are read. */
+export function transactionsOf(node: KafkaNode, topic: string): Transactions {
+  const all = logFiles(node, topic).map((file) => transactionsIn(readFileSync(file)));
+  return {
+    aborted: all.reduce((sum, { aborted }) => sum + aborted, 0),
+    open: all.reduce((sum, { open }) => sum + open, 0),
+  };
+}
+
+/** The files in which a broker keeps the records of a topic. */
+export function logFiles({ logFile }: KafkaNode, topic: string): string[] {
+  return globSync(join(dirname(logFile), 'data', `${topic}-*`, '*.log'));
+}
+
+function transactionsIn(log: Buffer): Transactions {
   let aborted = 0;
   /** Producers that have written since their last marker. */
   const open = new Set<bigint>();
@@ -32,7 +44,7 @@ function abortedIn(log: Buffer): number {
     // Space that is reserved and not written yet.
     if (size === 12) break;
   }
-  return aborted;
+  return { aborted, open: open.size };
 }
 
 /** A control record: length, attributes, two deltas and the key's length as single bytes, then the key: version, type. */

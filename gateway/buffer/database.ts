@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { HeadwaterError } from '../../contract/index.ts';
+import { migrateFrames } from './frames.ts';
 
 export const PAGE_BYTES = 4096;
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 /** The one row of table `state`, as JSON: written by every commit, so it is always that of the records beside it. Arrays go by lane. */
 export interface State {
@@ -85,16 +86,20 @@ export function sequenceOf(row: number): number {
   return row % LANE;
 }
 
+/** The digest is left empty: one kind of table for both memories of packet ids. */
+const INBOUND = 'CREATE TABLE inbound (at INTEGER PRIMARY KEY, client TEXT, packet INTEGER, digest TEXT);';
+
 /** In one transaction, so that a crash leaves either no table or a whole buffer. */
 export function createTables(db: DatabaseSync, state: State): void {
   db.exec(`
     BEGIN IMMEDIATE;
     CREATE TABLE records (id INTEGER PRIMARY KEY, kind INTEGER, ts INTEGER, stored INTEGER, value TEXT);
     CREATE TABLE frames (
-      device TEXT, boot TEXT, highest INTEGER, seen TEXT, used INTEGER,
+      device TEXT, boot TEXT, highest INTEGER, seen BLOB, used INTEGER,
       PRIMARY KEY (device, boot)
     ) WITHOUT ROWID;
     CREATE TABLE packets (at INTEGER PRIMARY KEY, client TEXT, packet INTEGER, digest TEXT);
+    ${INBOUND}
     CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT);
     PRAGMA user_version = ${SCHEMA_VERSION};
   `);
@@ -102,10 +107,15 @@ export function createTables(db: DatabaseSync, state: State): void {
   db.exec('COMMIT');
 }
 
-/** The state, or undefined in a database that is still empty. @throws SQLite's or JSON's error where the row is damaged */
+/**
+ * The state, or undefined in a database that is still empty. Brings an older layout to today's first.
+ *
+ * @throws HeadwaterError `BUFFER_NEWER`; SQLite's or JSON's error where the row is damaged
+ */
 export function readState(db: DatabaseSync): State | undefined {
   const version = db.prepare('PRAGMA user_version').get()!.user_version as number;
   if (version === 0) return undefined;
+  if (version === 1) migrate(db);
   if (version > SCHEMA_VERSION) {
     throw new HeadwaterError(
       'BUFFER_NEWER',
@@ -116,6 +126,19 @@ export function readState(db: DatabaseSync): State | undefined {
   return JSON.parse(row?.json as string) as State;
 }
 
+/** From layout 1: the memory of QoS 2, and a wider window of frames. */
+function migrate(db: DatabaseSync): void {
+  db.exec(`BEGIN IMMEDIATE; ${INBOUND}`);
+  try {
+    migrateFrames(db);
+    db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+  } catch (error) {
+    db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
@@ -124,6 +147,11 @@ const SQLITE_NOTADB = 26;
 export function sqliteCode(error: unknown): number | undefined {
   const code = (error as { errcode?: number }).errcode;
   return code === undefined ? undefined : code & 0xff;
+}
+
+/** Whether the error says that a table is not there, as in a file of an older layout. */
+export function saysNoTable(error: unknown): boolean {
+  return sqliteCode(error) === SQLITE_ERROR && (error as Error).message.startsWith('no such table');
 }
 
 /** Whether the error says that the file itself is damaged, as against a disk that is full or failing. */

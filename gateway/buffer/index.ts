@@ -1,10 +1,12 @@
 export { openBuffer } from './client.ts';
+export { FRAME_WINDOW } from './frames.ts';
 export type {
   Buffer,
   BufferOptions,
   BufferStatus,
   DeviceId,
   Entry,
+  Forget,
   Outcome,
   Stored,
   Submission,

@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { openBuffer } from './index.ts';
 import { frame, message, optionsFor } from './testing.ts';
 
@@ -11,7 +10,7 @@ async function device(): Promise<void> {
   for (;;) {
     const number = next++;
     const outcome = await buffer.submit(message({ boot, number }, frame(number, 'mc-1', boot)));
-    if (outcome === 'stored') writeSync(1, `${number}\n`);
+    if (outcome === 'stored') process.stdout.write(`${number}\n`);
   }
 }
 

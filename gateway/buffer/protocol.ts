@@ -1,5 +1,5 @@
 import { LANES, type RawKind } from '../../contract/index.ts';
-import type { DeviceId, Entry, Outcome, Stored, Submission } from './types.ts';
+import type { DeviceId, Entry, Forget, Outcome, Stored, Submission } from './types.ts';
 
 /**
  * What passes between the caller's thread and the buffer's. Submissions and records are packed into flat arrays: copying an object for each
@@ -34,14 +34,20 @@ export type Answer =
 export const KINDS: readonly RawKind[] = ['reading', 'rejected', 'evicted'];
 export const OUTCOMES: readonly Outcome[] = ['stored', 'duplicate', 'refused'];
 
+/** In place of a number of entries: what is to be forgotten comes before them. Most submissions have nothing, and should carry nothing for it. */
+const FORGET = -1;
+const ALL_PACKETS = 0;
+
 export function packSubmissions(submissions: readonly Submission[]): Packed {
   const flat: (string | number | boolean)[] = [];
-  for (const { entries, id } of submissions) {
+  for (const { entries, id, forget } of submissions) {
+    if (forget) flat.push(FORGET, forget.client, forget.packetId ?? ALL_PACKETS);
     flat.push(entries.length);
     for (const entry of entries) flat.push(KINDS.indexOf(entry.kind), entry.alarm, entry.value, entry.ts);
     if (!id) flat.push('');
     else if (id.kind === 'frame') flat.push('frame', id.device, id.boot, id.number);
-    else flat.push('packet', id.client, id.packetId, id.dup, id.digest);
+    else if (id.kind === 'packet') flat.push('packet', id.client, id.packetId, id.dup, id.digest);
+    else flat.push('inbound', id.client, id.packetId);
   }
   return flat;
 }
@@ -49,34 +55,39 @@ export function packSubmissions(submissions: readonly Submission[]): Packed {
 export function unpackSubmissions(flat: Packed): Submission[] {
   const submissions: Submission[] = [];
   let at = 0;
+  const next = <T extends string | number | boolean>() => flat[at++] as T;
   while (at < flat.length) {
     const entries: Entry[] = [];
-    for (let left = flat[at++] as number; left > 0; left--) {
-      entries.push({
-        kind: KINDS[flat[at++] as number] as Entry['kind'],
-        alarm: flat[at++] as boolean,
-        value: flat[at++] as string,
-        ts: flat[at++] as number,
-      });
+    let left = next<number>();
+    let forget: Forget | undefined;
+    if (left === FORGET) {
+      const client = next<string>();
+      const packetId = next<number>();
+      forget = packetId === ALL_PACKETS ? { client } : { client, packetId };
+      left = next<number>();
     }
-    const kind = flat[at++] as DeviceId['kind'] | '';
-    if (kind === 'frame') {
-      const id = { kind, device: flat[at++] as string, boot: flat[at++] as string, number: flat[at++] as number };
-      submissions.push({ entries, id });
-    } else if (kind === 'packet') {
-      submissions.push({
-        entries,
-        id: {
-          kind,
-          client: flat[at++] as string,
-          packetId: flat[at++] as number,
-          dup: flat[at++] as boolean,
-          digest: flat[at++] as string,
-        },
-      });
-    } else submissions.push({ entries });
+    for (; left > 0; left--) {
+      const kind = KINDS[next<number>()] as Entry['kind'];
+      entries.push({ kind, alarm: next<boolean>(), value: next<string>(), ts: next<number>() });
+    }
+    const id = unpackId(next);
+    submissions.push(forget ? { entries, forget, ...(id && { id }) } : id ? { entries, id } : { entries });
   }
   return submissions;
+}
+
+function unpackId(next: <T extends string | number | boolean>() => T): DeviceId | undefined {
+  const kind = next<DeviceId['kind'] | ''>();
+  switch (kind) {
+    case '':
+      return undefined;
+    case 'frame':
+      return { kind, device: next(), boot: next(), number: next() };
+    case 'packet':
+      return { kind, client: next(), packetId: next(), dup: next(), digest: next() };
+    case 'inbound':
+      return { kind, client: next(), packetId: next() };
+  }
 }
 
 export function packRecords(records: readonly Stored[]): Packed {

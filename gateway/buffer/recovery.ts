@@ -2,7 +2,18 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { HeadwaterError, type Rejected } from '../../contract/index.ts';
-import { createTables, endOf, newState, openDatabase, readState, rowOf, type State, saysDamaged } from './database.ts';
+import {
+  createTables,
+  endOf,
+  newState,
+  openDatabase,
+  readState,
+  rowOf,
+  type State,
+  saysDamaged,
+  saysNoTable,
+} from './database.ts';
+import { migrateFrames } from './frames.ts';
 import { KINDS } from './protocol.ts';
 
 const CHUNK = 1000;
@@ -82,6 +93,8 @@ function salvage(aside: string, walLimit: number, db: DatabaseSync, state: State
       for (const lane of state.last.keys()) announced += copyLane(damaged, db, state, lane);
       copyTable(damaged, db, 'frames', 5);
       copyTable(damaged, db, 'packets', 4);
+      copyTable(damaged, db, 'inbound', 4);
+      migrateFrames(db);
     } finally {
       damaged.close();
     }
@@ -146,13 +159,18 @@ function isSound({ kind, ts, value }: Record<string, unknown>): boolean {
 }
 
 /** As far as it can be read: without this memory a repeat is stored twice, no more. */
-function copyTable(from: DatabaseSync, to: DatabaseSync, table: 'frames' | 'packets', columns: number): void {
+function copyTable(
+  from: DatabaseSync,
+  to: DatabaseSync,
+  table: 'frames' | 'packets' | 'inbound',
+  columns: number,
+): void {
   to.exec('BEGIN IMMEDIATE');
   const insert = to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
   try {
     for (const row of from.prepare(`SELECT * FROM ${table}`).iterate()) insert.run(...Object.values(row));
   } catch (error) {
-    if (!saysDamaged(error)) throw error;
+    if (!saysDamaged(error) && !saysNoTable(error)) throw error;
   }
   to.exec('COMMIT');
 }

@@ -2,8 +2,9 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createTables, newState } from './database.ts';
+import { FRAME_WINDOW } from './frames.ts';
 import { Repeats } from './repeats.ts';
-import { frame, packet } from './testing.ts';
+import { frame, inbound, packet } from './testing.ts';
 
 function memory(): DatabaseSync {
   const db = new DatabaseSync(':memory:');
@@ -14,23 +15,28 @@ function memory(): DatabaseSync {
 const limits = { boots: 3, clients: 4, packets: 64 };
 const rows = (db: DatabaseSync, table: string) => db.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n;
 
-test('frames are known exactly within the 64 up to the highest, and also after loading', () => {
+test('frames are known exactly within the window up to the highest, and also after loading', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 100 }), (numbers) => {
-      const db = memory();
-      let repeats = new Repeats(db);
-      const seen = new Set<number>();
-      let highest = 0;
-      for (const number of numbers) {
-        const expected = seen.has(number) || (highest > 0 && number <= highest - 64);
-        expect(repeats.isRepeat(frame(number))).toBe(expected);
-        if (!expected) repeats.remember(frame(number));
-        seen.add(number);
-        highest = Math.max(highest, number);
-        repeats.save();
-        if (number % 10 === 0) repeats = new Repeats(db);
-      }
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 5 * FRAME_WINDOW }), { maxLength: 200 }),
+      fc.nat({ max: 2 ** 40 }),
+      (steps, base) => {
+        const numbers = steps.map((step) => base + step);
+        const db = memory();
+        let repeats = new Repeats(db);
+        const seen = new Set<number>();
+        let highest = 0;
+        for (const number of numbers) {
+          const expected = seen.has(number) || (highest > 0 && number <= highest - FRAME_WINDOW);
+          expect(repeats.isRepeat(frame(number))).toBe(expected);
+          if (!expected) repeats.remember(frame(number));
+          seen.add(number);
+          highest = Math.max(highest, number);
+          repeats.save();
+          if (number % 10 === 0) repeats = new Repeats(db);
+        }
+      },
+    ),
   );
 });
 
@@ -60,4 +66,36 @@ test('packets share the memory among their clients, and the clients heard longes
   expect([known(84, 'a'), known(85, 'a'), known(4, 'd'), known(5, 'd')]).toEqual([false, true, false, true]);
   repeats.remember(packet(1, false, 'd', 'e'));
   expect([known(100, 'a'), known(1, 'e')]).toEqual([false, true]);
+});
+
+test('a QoS 2 id is known until it is forgotten, alone or with all of its client', () => {
+  const db = memory();
+  const repeats = new Repeats(db, limits);
+  for (const id of [inbound(1), inbound(2), inbound(3), inbound(1, 'c-2')]) repeats.remember(id);
+  expect(repeats.forget({ client: 'c-1', packetId: 2 })).toBe(true);
+  expect(repeats.forget({ client: 'c-1', packetId: 2 })).toBe(false);
+  const known = (from: Repeats) => [1, 2, 3].map((packetId) => from.isRepeat(inbound(packetId)));
+  expect(known(repeats)).toEqual([true, false, true]);
+  expect(known(new Repeats(db, limits))).toEqual([true, false, true]);
+  expect(repeats.forget({ client: 'c-1' })).toBe(true);
+  expect(repeats.forget({ client: 'c-1' })).toBe(false);
+  expect(known(new Repeats(db, limits))).toEqual([false, false, false]);
+  expect(repeats.isRepeat(inbound(1, 'c-2'))).toBe(true);
+  expect(rows(db, 'inbound')).toBe(1);
+});
+
+test('a client may have all its 65,535 QoS 2 ids unreleased, and unreleased ids stay within bounds', () => {
+  const repeats = new Repeats(memory());
+  const all = Array.from({ length: 65_535 }, (_, at) => inbound(at + 1));
+  for (const id of all) repeats.remember(id);
+  expect(all.every((id) => repeats.isRepeat(id))).toBe(true);
+
+  const db = memory();
+  const small = new Repeats(db, limits);
+  for (const client of ['a', 'b', 'c', 'd', 'e']) {
+    for (let id = 1; id <= 40; id++) small.remember(inbound(id, client));
+  }
+  expect(rows(db, 'inbound')).toBeLessThanOrEqual(limits.packets);
+  expect(small.isRepeat(inbound(40, 'a'))).toBe(false);
+  expect(small.isRepeat(inbound(40, 'e'))).toBe(true);
 });

@@ -3,7 +3,19 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LANES } from '../../contract/index.ts';
 import { open, Store } from './store.ts';
-import { folder, frame, HOUR, message, optionsFor, outcomesOf, packet, reading, TestClock } from './testing.ts';
+import {
+  folder,
+  forget,
+  frame,
+  HOUR,
+  inbound,
+  message,
+  optionsFor,
+  outcomesOf,
+  packet,
+  reading,
+  TestClock,
+} from './testing.ts';
 import type { Submission } from './types.ts';
 
 const ALL = [1_000_000, 1_000_000_000] as const;
@@ -274,5 +286,93 @@ test('a repeat is known by the packet id only with the flag and the digest', () 
   expect(submit(packet(1, false, 'b'))).toBe('stored');
   expect(submit(packet(2, true, 'b'))).toBe('stored');
   expect(submit(packet(2, true, 'b'))).toBe('duplicate');
+  store.close();
+});
+
+test('a QoS 2 id is a repeat until it is released, in the order of submission, also within a commit and after reopening', () => {
+  using dir = folder();
+  const clock = new TestClock();
+  let store = new Store(optionsFor(dir.path), clock);
+  const submit = (...submissions: Submission[]) => outcomesOf(store.commit(submissions, none));
+  const again = message('x', inbound(7));
+  expect(submit(again, again, forget(7), again, message('y', inbound(8)))).toEqual([
+    'stored',
+    'duplicate',
+    'stored',
+    'stored',
+    'stored',
+  ]);
+  store.close();
+  store = new Store(optionsFor(dir.path), clock);
+  expect(submit(again, { ...message('z', inbound(8)), forget: { client: 'c-1' } }, again)).toEqual([
+    'duplicate',
+    'stored',
+    'stored',
+  ]);
+  expect(submit(forget(1, 'never heard'))).toEqual(['stored']);
+  expect(store.status().counts).toMatchObject({ acknowledged: 5, duplicates: 2 });
+  store.close();
+});
+
+test('a full buffer still forgets what a client released', () => {
+  using dir = folder();
+  const store = new Store(optionsFor(dir.path, { maxBytes: 1024 * 1024 }), new TestClock());
+  store.commit([message('x', inbound(1))], none);
+  while (outcomesOf(store.commit([message('x'.repeat(50_000))], none))[0] === 'stored') store.checkpoint();
+  expect(outcomesOf(store.commit([message('new', inbound(2)), forget(1)], none))).toEqual(['refused', 'stored']);
+  expect(outcomesOf(store.commit([message('new', inbound(1))], none))).toEqual(['refused']);
+  store.close();
+});
+
+test('a rolled back commit forgets nothing', () => {
+  using dir = folder();
+  const clock = new TestClock();
+  const opened = open(optionsFor(dir.path), clock);
+  const store = new Store(optionsFor(dir.path), clock, opened);
+  store.commit([message('x', inbound(1))], none);
+  opened.db.exec('PRAGMA max_page_count = 20');
+  expect(() => store.commit([forget(1), message('x'.repeat(200_000))], none)).toThrow(/full/);
+  expect(outcomesOf(store.commit([message('x', inbound(1))], none))).toEqual(['duplicate']);
+  store.close();
+});
+
+test('a buffer written by the first layout is taken over with its records and what it knows of frames', () => {
+  using dir = folder();
+  const clock = new TestClock();
+  const first = new Store(optionsFor(dir.path), clock);
+  first.commit([message('kept')], none);
+  first.close();
+  const db = new DatabaseSync(`${dir.path}/buffer.db`);
+  db.exec(`
+    DROP TABLE inbound;
+    INSERT INTO frames VALUES ('mc-1', 'a1b2c3d4', 1000, '${(0b1011n | (1n << 63n)).toString(16)}', 1);
+    PRAGMA user_version = 1;
+  `);
+  db.close();
+
+  const store = new Store(optionsFor(dir.path), clock);
+  expect(store.incarnation).toBe(first.incarnation);
+  expect(store.peek(1, 0, ...ALL).map(({ value }) => value)).toEqual(['"kept"']);
+  const numbers = [1000, 999, 998, 997, 937, 936, 500, 1001];
+  const outcomes = outcomesOf(
+    store.commit(
+      numbers.map((number) => message(number, frame(number))),
+      none,
+    ),
+  );
+  expect(outcomes).toEqual([
+    'duplicate',
+    'duplicate',
+    'stored',
+    'duplicate',
+    'duplicate',
+    'duplicate',
+    'duplicate',
+    'stored',
+  ]);
+  expect(outcomesOf(store.commit([message('x', inbound(1)), message('x', inbound(1))], none))).toEqual([
+    'stored',
+    'duplicate',
+  ]);
   store.close();
 });

@@ -98,8 +98,8 @@ export class Store {
     try {
       let changed = this.#evictor.evictOlderThan(this.#ages.now() - this.#options.maxAgeMs, this.#state);
       for (const [lane, sequence] of releases) changed = this.#release(lane, sequence) || changed;
-      const outcomes = this.#store(submissions);
-      changed ||= outcomes.includes(STORED);
+      const { outcomes, wrote } = this.#store(submissions);
+      changed ||= wrote;
       if (changed) {
         this.#repeats.save();
         this.#state.ageMs = this.#ages.now();
@@ -117,19 +117,23 @@ export class Store {
     }
   }
 
-  #store(submissions: readonly Submission[]): Uint8Array {
-    const outcomes = new Uint8Array(submissions.length);
+  #store(submissions: readonly Submission[]): { readonly outcomes: Uint8Array; readonly wrote: boolean } {
+    const outcomes = new Uint8Array(submissions.length).fill(STORED);
     const state = this.#state;
     const stored = this.#ages.now();
     const lane = this.#liveIsLate(stored) ? BACKLOG : LIVE;
     let room = this.#makeRoom(submissions);
-    for (const [at, { entries, id }] of submissions.entries()) {
+    let wrote = false;
+    for (const [at, submission] of submissions.entries()) {
+      const { entries, id, forget } = submission;
+      if (forget && this.#repeats.forget(forget)) wrote = true;
+      if (entries.length === 0 && !id) continue;
       if (id && this.#repeats.isRepeat(id)) {
         outcomes[at] = DUPLICATE;
         state.counts.duplicates++;
         continue;
       }
-      const size = sizeOf(submissions[at]!);
+      const size = sizeOf(submission);
       if (this.#full || size > room) {
         this.#full = this.#options.whenFull === 'reject-new';
         outcomes[at] = REFUSED;
@@ -146,9 +150,9 @@ export class Store {
         this.#sql.insert.run(rowOf(its, sequence), KINDS.indexOf(entry.kind), entry.ts, stored, entry.value);
       }
       if (id) this.#repeats.remember(id);
-      outcomes[at] = STORED;
+      wrote = true;
     }
-    return outcomes;
+    return { outcomes, wrote };
   }
 
   #liveIsLate(now: number): boolean {

@@ -56,6 +56,14 @@ export const packet = (packetId: number, dup: boolean, digest: string, client = 
   digest,
 });
 
+export const inbound = (packetId: number, client = 'c-1'): DeviceId => ({ kind: 'inbound', client, packetId });
+
+/** What a PUBREL, or a clean session, tells the buffer. */
+export const forget = (packetId?: number, client = 'c-1'): Submission => ({
+  entries: [],
+  forget: packetId === undefined ? { client } : { client, packetId },
+});
+
 export const message = (value: unknown, id?: DeviceId): Submission => ({
   entries: [reading(value)],
   ...(id && { id }),

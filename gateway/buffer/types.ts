@@ -11,9 +11,10 @@ export interface Entry {
 }
 
 /**
- * A device's own id of its message, by which its repeats are known: boot id and frame number, or the MQTT packet id of the client's session
- * (which only means something on a message flagged DUP, and only together with the payload's digest). Frames are remembered 64 back from the
- * highest: an older one counts as a repeat, so a device must not have more than 64 unacknowledged. See repeats.ts for what is forgotten when.
+ * A device's own id of its message, by which its repeats are known: boot id and frame number; the packet id of an MQTT message of QoS 1 (which
+ * only means something on a message flagged DUP, and only together with the payload's digest); or that of one of QoS 2, by which the message is
+ * known until it is forgotten (see `Submission.forget`). Frames are remembered `FRAME_WINDOW` back from the highest: an older one counts as a
+ * repeat, so a device must not have more unacknowledged. See repeats.ts for what is forgotten when.
  */
 export type DeviceId =
   | { readonly kind: 'frame'; readonly device: string; readonly boot: string; readonly number: number }
@@ -23,12 +24,23 @@ export type DeviceId =
       readonly packetId: number;
       readonly dup: boolean;
       readonly digest: string;
-    };
+    }
+  | { readonly kind: 'inbound'; readonly client: string; readonly packetId: number };
 
-/** One device message: all its entries and the memory of its id are stored in one commit, or none is. */
+/** An MQTT client released a QoS 2 message (PUBREL): its id may mean a new one from now on. Without `packetId`, all of the client's: a clean session. */
+export interface Forget {
+  readonly client: string;
+  readonly packetId?: number;
+}
+
+/**
+ * One device message: all its entries and the memory of its id are stored in one commit, or none is. `forget` is done first, in the same commit
+ * and in the order of submission; alone (no entries, no id) it is never refused for want of room.
+ */
 export interface Submission {
   readonly entries: readonly Entry[];
   readonly id?: DeviceId;
+  readonly forget?: Forget;
 }
 
 /** `stored` and `duplicate` may be acknowledged to the device; `refused` (the buffer is full) must not be. */

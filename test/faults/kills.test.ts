@@ -13,6 +13,8 @@ import { type HubSummary, openVictims, type Victims } from '../support/victims.t
 const SEED = Number(process.env.HEADWATER_FAULT_SEED ?? Math.floor(Math.random() * 1e6));
 /** Kills of the gateway; the others in proportion. */
 const KILLS = Number(process.env.HEADWATER_FAULT_KILLS ?? 10);
+/** Kills of the gateway alone, in its start as well as in its work. */
+const QUICK_KILLS = Number(process.env.HEADWATER_FAULT_QUICK_KILLS ?? 201);
 /** At most so many more, aimed at the moments that chance did not hit. */
 const MORE_KILLS = 10;
 /** Longer than the hub takes to tell its counts. */
@@ -33,6 +35,18 @@ test(
     }),
 );
 
+test('nor do over 200 kills -9 of the gateway in quick succession', { timeout: 60_000 + QUICK_KILLS * 10_000 }, () =>
+  torture({
+    brokers: 1,
+    rate: 10,
+    gatewayKills: QUICK_KILLS,
+    longestLifeMs: 1_500,
+    hubKills: 0,
+    brokerKills: 0,
+    everyMoment: false,
+  }),
+);
+
 test('nor does kill -9 of brokers of three, together with gateway and hub', { timeout: TIMEOUT_MS }, () =>
   torture({
     brokers: 3,
@@ -49,6 +63,8 @@ interface Plan {
   /** Messages a second of each of 24 devices. */
   readonly rate: number;
   readonly gatewayKills: number;
+  /** Longest time from a gateway's start to its kill; 5 s unless told. */
+  readonly longestLifeMs?: number;
   readonly hubKills: number;
   readonly brokerKills: number;
   /** Go on killing until each kind of moment was hit. */
@@ -77,7 +93,7 @@ async function torture(plan: Plan): Promise<void> {
   const kills = { gateway: 0, hub: 0, broker: 0 };
   const own = () => seeded(random.between(1, 1e9));
   await Promise.all([
-    killGateway(victims, own(), plan.gatewayKills, kills),
+    killGateway(victims, own(), plan, kills),
     killHub(victims, own(), plan.hubKills, kills),
     killBrokers(victims, own(), plan.brokerKills, kills),
   ]);
@@ -100,12 +116,13 @@ async function torture(plan: Plan): Promise<void> {
 
 type Kills = Record<'gateway' | 'hub' | 'broker', number>;
 
-async function killGateway({ gateway }: Victims, random: Random, times: number, kills: Kills): Promise<void> {
-  for (let i = 0; i < times; i++) {
-    await sleep(random.between(200, 5_000));
+async function killGateway({ gateway }: Victims, random: Random, plan: Plan, kills: Kills): Promise<void> {
+  const life = plan.longestLifeMs ?? 5_000;
+  for (let i = 0; i < plan.gatewayKills; i++) {
+    await sleep(random.between(life / 25, life));
     await gateway.kill();
     kills.gateway++;
-    await sleep(random.between(0, 1_000));
+    await sleep(random.between(0, life / 5));
     await gateway.start();
   }
 }

@@ -10,6 +10,7 @@ import {
   openConsumer,
   openProducer,
   planChanges,
+  type ScramLogin,
 } from '../../kafka/index.ts';
 
 export const PARTITIONS = 4;
@@ -17,7 +18,7 @@ export const PARTITIONS = 4;
 export interface TestBed {
   readonly cluster: KafkaCluster;
   readonly admin: Admin;
-  as(user: User): KafkaSettings;
+  as(user: User): KafkaSettings & ScramLogin;
   /** Creates topics by name; the rights are those of the contract. */
   createTopics(names: readonly string[], partitions?: number): Promise<void>;
   close(): Promise<void>;
@@ -25,7 +26,7 @@ export interface TestBed {
 
 export async function openTestBed(brokers: 1 | 3 = 1): Promise<TestBed> {
   const cluster = await startTestKafka({ brokers });
-  const as = (user: User): KafkaSettings => ({
+  const as = (user: User): KafkaSettings & ScramLogin => ({
     brokers: cluster.bootstrap,
     clientId: `test-${user}`,
     ca: cluster.ca,

@@ -1,5 +1,5 @@
 import type kafkajs from 'kafkajs';
-import { asHeadwaterError, createClient } from './client.ts';
+import { asHeadwaterError, createClient, notLetIn } from './client.ts';
 import type { KafkaSettings, TopicPartition } from './types.ts';
 
 export interface TopicDescription {
@@ -34,7 +34,7 @@ export async function openAdmin(settings: KafkaSettings): Promise<Admin> {
       throw asHeadwaterError(error, what);
     }
   };
-  await doing(`Kafka at ${settings.brokers.join(', ')} did not let ${settings.username} in`, raw.connect());
+  await doing(notLetIn(settings), raw.connect());
 
   const offsets = async (topic: string) =>
     (await doing(`cannot read the offsets of ${topic}`, raw.fetchTopicOffsets(topic)))

@@ -3,6 +3,8 @@ export { openConsumer } from './consumer.ts';
 export { encodedSize, openProducer, openTransactionalProducer } from './producer.ts';
 export { applyPlan, type Change, type Desired, planChanges } from './provision.ts';
 export type {
+  CertificateLogin,
+  Compression,
   Consumer,
   ConsumerOptions,
   IncomingBatch,
@@ -10,6 +12,8 @@ export type {
   KafkaSettings,
   OutgoingRecord,
   Producer,
+  ProducerOptions,
+  ScramLogin,
   TopicBatch,
   TopicPartition,
   TransactionalProducer,

@@ -1,13 +1,27 @@
 import kafkajs from 'kafkajs';
-import { asHeadwaterError, createClient } from './client.ts';
+import { asHeadwaterError, createClient, notLetIn } from './client.ts';
 import { safeSends } from './safe-sends.ts';
-import type { KafkaSettings, OutgoingRecord, Producer, TopicBatch, TransactionalProducer } from './types.ts';
+import type {
+  Compression,
+  KafkaSettings,
+  OutgoingRecord,
+  Producer,
+  ProducerOptions,
+  TopicBatch,
+  TransactionalProducer,
+} from './types.ts';
 
 /**
  * kafkajs makes one record batch for each partition of one send, whatever its size, and the broker refuses one above its
  * `message.max.bytes` (1 MiB): a send is split so that even a single partition's share stays below it.
  */
 const MAX_SEND_BYTES = 900_000;
+
+const CODECS: Readonly<Record<Compression, kafkajs.CompressionTypes>> = {
+  none: kafkajs.CompressionTypes.None,
+  gzip: kafkajs.CompressionTypes.GZIP,
+  zstd: kafkajs.CompressionTypes.ZSTD,
+};
 
 /** Upper bound of what a record takes in a batch, keys and headers included. */
 export function encodedSize(record: OutgoingRecord): number {
@@ -46,12 +60,13 @@ export function splitBySize(batches: readonly TopicBatch[], maxBytes = MAX_SEND_
 }
 
 /**
- * Opens an idempotent producer with acks=all that compresses with zstd. Sends of one producer must not overlap where order matters.
+ * Opens an idempotent producer with acks=all. Sends of one producer must not overlap where order matters.
  * @throws HeadwaterError `KAFKA_…` with `retryable`
  */
-export async function openProducer(settings: KafkaSettings): Promise<Producer> {
+export async function openProducer(settings: KafkaSettings, options: ProducerOptions = {}): Promise<Producer> {
   const sends = safeSends();
-  const producer = createClient(settings).producer({
+  const compression = CODECS[options.compression ?? 'zstd'];
+  const producer = createClient(settings, { onBrokerCertificate: options.onBrokerCertificate }).producer({
     idempotent: true,
     createPartitioner: sends.createPartitioner,
     allowAutoTopicCreation: false,
@@ -61,9 +76,7 @@ export async function openProducer(settings: KafkaSettings): Promise<Producer> {
     async send(batches) {
       try {
         for (const part of splitBySize(batches)) {
-          await sends.send(part, (topicMessages) =>
-            producer.sendBatch({ acks: -1, compression: kafkajs.CompressionTypes.ZSTD, topicMessages }),
-          );
+          await sends.send(part, (topicMessages) => producer.sendBatch({ acks: -1, compression, topicMessages }));
         }
       } catch (error) {
         throw asHeadwaterError(error, `Kafka did not take records for ${batches.map((b) => b.topic).join(', ')}`);
@@ -84,7 +97,7 @@ export async function openTransactionalProducer(
   const { transactionalId, timeoutMs = 10_000 } = options;
   const sends = safeSends();
   // The broker answers CONCURRENT_TRANSACTIONS for some milliseconds after each commit: the first retry must come soon.
-  const producer = createClient(settings, { retries: 12, initialRetryTime: 15 }).producer({
+  const producer = createClient(settings, { retry: { retries: 12, initialRetryTime: 15 } }).producer({
     transactionalId,
     transactionTimeout: timeoutMs,
     maxInFlightRequests: 1,
@@ -125,6 +138,6 @@ async function connect(producer: kafkajs.Producer, settings: KafkaSettings): Pro
     await producer.connect();
   } catch (error) {
     await producer.disconnect().catch(() => {});
-    throw asHeadwaterError(error, `Kafka at ${settings.brokers.join(', ')} did not let ${settings.username} in`);
+    throw asHeadwaterError(error, notLetIn(settings));
   }
 }

@@ -1,11 +1,33 @@
-/** How to reach a cluster: always TLS and SASL/SCRAM-SHA-512. `ca`, `cert` and `key` are PEM texts. */
-export interface KafkaSettings {
+/** How to reach a cluster: always over TLS, and by SASL/SCRAM-SHA-512 or by a certificate of one's own. */
+export type KafkaSettings = Cluster & (ScramLogin | CertificateLogin);
+
+interface Cluster {
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** PEM of the authorities that brokers' certificates are checked against. */
   readonly ca: string;
+}
+
+export interface ScramLogin {
   readonly username: string;
   readonly password: string;
 }
+
+/** Mutual TLS: the cluster takes the user's name from the certificate. PEM texts. */
+export interface CertificateLogin {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ProducerOptions {
+  /** `zstd` unless given. */
+  readonly compression?: Compression;
+  /** Called at each connection with the broker's address and when the first certificate of its chain expires, in ms since the epoch. */
+  readonly onBrokerCertificate?: OnBrokerCertificate;
+}
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+export type OnBrokerCertificate = (broker: string, expiresAt: number) => void;
 
 export interface OutgoingRecord {
   readonly key: string | null;

@@ -45,7 +45,7 @@ test('a certificate is as good as a password, and has the rights of the user it 
   await expect(elsewhere).rejects.toMatchObject({ code: 'KAFKA_TOPIC_AUTHORIZATION_FAILED' });
   await producer.close();
   await expect(send(await withCertificateOf('page'))).rejects.toMatchObject({
-    code: 'KAFKA_TOPIC_AUTHORIZATION_FAILED',
+    code: 'KAFKA_CLUSTER_AUTHORIZATION_FAILED',
   });
 });
 

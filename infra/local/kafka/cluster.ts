@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadwaterError } from '../../../contract/index.ts';
+import type { Certificate } from '../pki.ts';
 import { type UserSecret, userSecrets } from '../secrets.ts';
 import { type Broker, type BrokerExit, format, type KafkaNode, startBroker } from './broker.ts';
 import type { Runtime } from './jvm.ts';
@@ -25,6 +26,8 @@ export interface ClusterOptions {
   /** Of each broker, default 128. One does not live below 96. */
   readonly heapMb?: number;
   readonly onLog?: (text: string) => void;
+  /** Port of 127.0.0.1 that a broker names to its clients, where they reach it by another way than its own. */
+  readonly advertise?: (id: number) => number;
   /** A broker ended without having been asked to. */
   readonly onExit?: (exit: BrokerExit) => void;
 }
@@ -36,6 +39,14 @@ export interface KafkaCluster {
   readonly ca: string;
   readonly users: ReadonlyMap<string, UserSecret>;
   readonly nodes: readonly KafkaNode[];
+  /** Where programs log in by a certificate instead of a password, with the same rights. */
+  readonly mutualTls: {
+    readonly bootstrap: readonly string[];
+    /** The certificate of a user; the one on disk where there is one that lasts. */
+    issue(user: string): Promise<Certificate>;
+  };
+  /** Gives a user another password; brokers know it within moments. */
+  setPassword(username: string, password: string): Promise<void>;
   /** Stops every broker: SIGTERM, and SIGKILL after `graceMs` (default 5,000). The data stays. */
   close(graceMs?: number): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -53,7 +64,7 @@ export async function startCluster(runtime: Runtime, options: ClusterOptions): P
     held.release();
   };
   try {
-    const prepared = await prepare(dir, count, superUsers, onLog);
+    const prepared = await prepare(dir, count, superUsers, onLog, options.advertise);
     const users = userSecrets(join(dir, 'secrets'), options.users);
     await Promise.all(prepared.nodes.map(({ id }) => format(dir, id, prepared.clusterId, runtime)));
     for (const node of prepared.nodes) brokers.push(await launch(dir, node, runtime, options));
@@ -62,11 +73,19 @@ export async function startCluster(runtime: Runtime, options: ClusterOptions): P
     );
     await admit(prepared, [...users.values()]);
     return {
-      bootstrap: prepared.nodes.map(({ ports }) => `127.0.0.1:${ports.client}`),
+      bootstrap: prepared.nodes.map(({ id, ports }) => `127.0.0.1:${options.advertise?.(id) ?? ports.client}`),
       caPath: prepared.caPath,
       ca: prepared.ca,
       users,
       nodes: brokers,
+      mutualTls: {
+        bootstrap: prepared.nodes.map(({ ports }) => `127.0.0.1:${ports.replication}`),
+        issue: (user) => prepared.issue({ name: user, client: true }),
+      },
+      async setPassword(username, password) {
+        const { ports, identity } = prepared.nodes[0]!;
+        await setPasswords(ports.replication, identity, [{ username, password }]);
+      },
       close,
       [Symbol.asyncDispose]: close,
     };

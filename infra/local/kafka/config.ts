@@ -2,7 +2,7 @@
 export interface Ports {
   /** For programs: TLS and SCRAM. */
   readonly client: number;
-  /** Between brokers: TLS, both sides with a certificate. */
+  /** Between brokers, and for programs with a certificate of their own: TLS, both sides with a certificate. */
   readonly replication: number;
   /** Of the metadata quorum: the same. */
   readonly controller: number;
@@ -13,6 +13,8 @@ export interface NodeConfig {
   readonly dataDir: string;
   readonly nodes: readonly { readonly id: number; readonly ports: Ports }[];
   readonly superUsers: readonly string[];
+  /** Port that it names to its clients, where they reach it by another way than its own. */
+  readonly advertised?: number | undefined;
   /** PEM: key, certificate and CA. */
   readonly bundlePath: string;
   readonly caPath: string;
@@ -22,7 +24,8 @@ export interface NodeConfig {
 export const nodeUser = (id: number): string => `broker-${id}`;
 
 /** The `server.properties` of one node. It holds no secret, only the place of the key. */
-export function serverProperties({ id, dataDir, nodes, superUsers, bundlePath, caPath }: NodeConfig): string {
+export function serverProperties(config: NodeConfig): string {
+  const { id, dataDir, nodes, superUsers, advertised, bundlePath, caPath } = config;
   const { ports } = nodes.find((node) => node.id === id)!;
   const replicas = Math.min(3, nodes.length);
   const inSync = replicas === 3 ? 2 : 1;
@@ -31,8 +34,9 @@ export function serverProperties({ id, dataDir, nodes, superUsers, bundlePath, c
     REPLICATION: `127.0.0.1:${ports.replication}`,
     CONTROLLER: `127.0.0.1:${ports.controller}`,
   };
-  const listeners = (names: readonly (keyof typeof endpoints)[]) =>
-    names.map((name) => `${name}://${endpoints[name]}`).join(',');
+  const listeners = (names: readonly (keyof typeof endpoints)[], at = endpoints) =>
+    names.map((name) => `${name}://${at[name]}`).join(',');
+  const shown = { ...endpoints, CLIENT: `127.0.0.1:${advertised ?? ports.client}` };
   const properties: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': id,
@@ -40,7 +44,7 @@ export function serverProperties({ id, dataDir, nodes, superUsers, bundlePath, c
     'log.dirs': dataDir,
 
     listeners: listeners(['CLIENT', 'REPLICATION', 'CONTROLLER']),
-    'advertised.listeners': listeners(['CLIENT', 'REPLICATION']),
+    'advertised.listeners': listeners(['CLIENT', 'REPLICATION'], shown),
     'listener.security.protocol.map': 'CLIENT:SASL_SSL,REPLICATION:SSL,CONTROLLER:SSL',
     'inter.broker.listener.name': 'REPLICATION',
     'controller.listener.names': 'CONTROLLER',

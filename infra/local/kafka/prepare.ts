@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import { HeadwaterError } from '../../../contract/index.ts';
-import { openAuthority } from '../pki.ts';
+import { type Authority, openAuthority } from '../pki.ts';
 import { makePrivateDir, writePrivate } from '../private-files.ts';
 import { endLeftover } from '../process/leftover.ts';
 import { type Lock, lock } from '../process/lock.ts';
@@ -23,6 +23,7 @@ export interface Prepared {
   readonly clusterId: string;
   readonly ca: string;
   readonly caPath: string;
+  readonly issue: Authority['issue'];
   readonly nodes: readonly PreparedNode[];
 }
 
@@ -38,6 +39,7 @@ export async function prepare(
   brokers: number,
   superUsers: readonly string[],
   onLog: (text: string) => void,
+  advertise?: (id: number) => number,
 ): Promise<Prepared> {
   await requireDisk(dir);
   await endLeftovers(dir, onLog);
@@ -54,11 +56,12 @@ export async function prepare(
     });
     const paths = nodePaths(dir, id);
     makePrivateDir(paths.dir);
-    const properties = serverProperties({ id, dataDir: paths.data, nodes, superUsers, bundlePath, caPath });
+    const advertised = advertise?.(id);
+    const properties = serverProperties({ id, dataDir: paths.data, nodes, superUsers, advertised, bundlePath, caPath });
     writePrivate(paths.properties, properties);
     prepared.push({ id, ports, identity: { ca, cert, key } });
   }
-  return { clusterId, ca, caPath, nodes: prepared };
+  return { clusterId, ca, caPath, issue, nodes: prepared };
 }
 
 /** Deletes all of a cluster that does not run. Throws when it does. */

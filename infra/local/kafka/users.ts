@@ -18,7 +18,11 @@ const saltedPassword = (password: string, salt: Buffer, iterations: number) =>
   derive(password, salt, iterations, 64, 'sha512');
 
 /** Creates users, or gives existing ones this password. `port` and `tls` reach a listener where we are a super user. */
-export async function setPasswords(port: number, tls: ConnectionOptions, users: readonly UserSecret[]): Promise<void> {
+export async function setPasswords(
+  port: number,
+  tls: ConnectionOptions,
+  users: readonly Omit<UserSecret, 'passwordFile'>[],
+): Promise<void> {
   const body = new Writer().varint(1).varint(users.length + 1); // No deletions; then the users.
   for (const { username, password } of users) {
     const salt = randomBytes(24);

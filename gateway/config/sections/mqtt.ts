@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { file, isLoopback, port, repeated } from './common.ts';
+import { formats } from './formats.ts';
+import { transform } from './transform.ts';
 
 const SCRYPT = /^scrypt\$\d+\$\d+\$\d+\$[\w+/=]+\$[\w+/=]+$/;
 
@@ -32,6 +34,8 @@ export const mqtt = z
       .describe('Let devices in from the network without TLS: passwords are readable.'),
     accounts: z.array(account).default([]).describe('Who may connect.'),
     maxClients: z.int().min(1).default(1_000).describe('Connections at a time.'),
+    formats,
+    transform,
   })
   .superRefine(({ host, tls, anonymous, plaintext, accounts }, context) => {
     const loopback = isLoopback(host);

@@ -1,0 +1,162 @@
+import { FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
+import type { Message, Receipt, Receive } from '../input.ts';
+import { type Ack, acknowledgements, MAX_MESSAGE, type Publish } from './packets.ts';
+
+/** Bytes of messages not yet on disk from which on the connection is not read, until half of them are. */
+const MAX_WAITING_BYTES = 4 * 1_024 * 1_024;
+/** Bytes kept of a message that is too large: as many as a dead letter holds. */
+const KEPT_OF_TOO_LARGE = 4_096;
+
+export interface DeliveryOptions {
+  readonly source: string;
+  /** The client id and the broker that gave it its packet ids. */
+  readonly client: string;
+  readonly receive: Receive;
+  readonly counts: Counts;
+  /** Sends bytes to the broker. */
+  send(acks: Buffer): void;
+  pauseReading(): void;
+  resumeReading(): void;
+  /** The buffer refused a message: nothing more of this connection is taken or acknowledged. */
+  refused(): void;
+}
+
+export interface Counts {
+  messages: number;
+  lost: number;
+  /** Messages left out because the broker had kept them from before the subscription. */
+  retained: number;
+}
+
+/** An acknowledgement that the broker waits for. */
+interface Open {
+  readonly ack: Ack;
+  settled: boolean;
+}
+
+/**
+ * The messages of one connection, on their way to the disk.
+ *
+ * - An acknowledgement is sent only when its message is stored or known, in the order in which messages came (MQTT 3.1.1 section 4.6), and
+ *   those of one commit of the buffer go out together.
+ * - After a message was refused nothing is acknowledged: the broker has it, and all after it, and sends them again on the next connection.
+ * - At most `FRAME_WINDOW` numbered frames are on their way: when one is refused and later ones are stored, the buffer can still tell it from a repeat.
+ */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  #waiting: Publish[] = [];
+  #open: Open[] = [];
+  #frames = 0;
+  #handedOver = 0;
+  #bytes = 0;
+  #paused = false;
+  #flushing = false;
+  #ended = false;
+  #onSettled: (() => void) | undefined;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  publish(packet: Publish): void {
+    if (this.#ended) return;
+    this.#options.counts.messages++;
+    if (packet.retain) {
+      this.#leaveOut(packet);
+      return;
+    }
+    this.#bytes += packet.payload.length;
+    if (this.#bytes > MAX_WAITING_BYTES && !this.#paused) {
+      this.#paused = true;
+      this.#options.pauseReading();
+    }
+    this.#waiting.push(packet);
+    this.#handOver();
+  }
+
+  /** The connection is gone: nothing more is taken or acknowledged. Resolves when all that was handed over is stored or refused. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    this.#waiting = [];
+    if (this.#handedOver > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
+  }
+
+  /** A retained message says what was once, not when: with the time of receipt it would be a false reading, at each new subscription. */
+  #leaveOut({ qos, packetId }: Publish): void {
+    this.#options.counts.retained++;
+    if (qos === 0) return;
+    this.#open.push({ ack: { kind: 'puback', packetId }, settled: true });
+    this.#flushSoon();
+  }
+
+  #handOver(): void {
+    while (this.#waiting.length > 0 && this.#frames < FRAME_WINDOW && !this.#ended) {
+      const packet = this.#waiting.shift()!;
+      const open: Open = { ack: { kind: 'puback', packetId: packet.packetId }, settled: false };
+      if (packet.qos > 0) this.#open.push(open);
+      const { id, outcome } = this.#receive(packet);
+      const frames = id?.kind === 'frame' ? 1 : 0;
+      this.#frames += frames;
+      this.#handedOver++;
+      const settle = (its: Outcome) => {
+        this.#frames -= frames;
+        this.#settle(packet, open, its);
+      };
+      outcome.then(settle, () => settle('refused'));
+    }
+  }
+
+  #receive({ topic, payload, qos, packetId, dup, size }: Publish): Receipt {
+    const { source, client, receive } = this.#options;
+    const message: Message = { source, topic, payload, ...(qos > 0 && { packet: { client, packetId, dup } }) };
+    if (size > MAX_MESSAGE) {
+      const reason = `message has ${size} bytes; at most ${MAX_MESSAGE} are taken`;
+      const kept = Buffer.from(payload.subarray(0, KEPT_OF_TOO_LARGE));
+      return receive({ ...message, payload: kept, problem: { code: 'MESSAGE_TOO_LARGE', reason } });
+    }
+    try {
+      return receive(message);
+    } catch (error) {
+      // The broker would send it again for ever, and what comes after it would never arrive.
+      const reason = `message could not be taken apart: ${(error as Error).message}`;
+      return receive({ ...message, problem: { code: 'NOT_UNDERSTOOD', reason } });
+    }
+  }
+
+  #settle({ qos, payload }: Publish, open: Open, outcome: Outcome): void {
+    this.#bytes -= payload.length;
+    if (outcome !== 'refused') open.settled = true;
+    else if (qos === 0) this.#options.counts.lost++;
+    else this.#refuse();
+    if (--this.#handedOver === 0) this.#onSettled?.();
+    if (this.#ended) return;
+    this.#flushSoon();
+    this.#handOver();
+    if (this.#paused && this.#bytes < MAX_WAITING_BYTES / 2) {
+      this.#paused = false;
+      this.#options.resumeReading();
+    }
+  }
+
+  #refuse(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#waiting = [];
+    this.#options.refused();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      if (!this.#ended) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const first = this.#open.findIndex(({ settled }) => !settled);
+    const settled = this.#open.splice(0, first === -1 ? this.#open.length : first);
+    if (settled.length > 0) this.#options.send(acknowledgements(settled.map(({ ack }) => ack)));
+  }
+}

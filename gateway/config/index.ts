@@ -4,6 +4,11 @@ import { HeadwaterError, parseConfig } from '../../contract/index.ts';
 import { GatewayConfig } from './schema.ts';
 
 export { GatewayConfig, gatewayJsonSchema } from './schema.ts';
+export type { Format } from './sections/formats.ts';
+export { portName } from './sections/serial.ts';
+export type { TransformStep } from './sections/transform.ts';
+export { parseTopicPattern, type TopicPattern } from './topic-pattern.ts';
+export { type Conversion, conversionOf, tidy } from './unit-conversion.ts';
 
 /**
  * Reads a gateway's configuration. Paths in it become absolute, taken from the folder of the file. `HEADWATER_GATEWAY__KAFKA__BROKERS='[a:9092]'`

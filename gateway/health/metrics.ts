@@ -24,6 +24,7 @@ export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>;
     framesLost: counter('device_frames_lost', 'Frames that devices gave up before they reached the gateway.'),
   };
   const messages = counter('messages', 'Messages taken off the wire.', ['input']);
+  const unreadable = counter('unreadable', 'What noise or a wrong setting made of messages.', ['input']);
   const up = gauge('input_up', '1 while the input is open.', ['input']);
   const backlog = gauge('backlog_readings', 'Records on disk that Kafka does not have.', ['lane']);
   const oldest = gauge(
@@ -47,6 +48,7 @@ export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>;
       for (const [name, metric] of Object.entries(counts)) set(metric, {}, totals[name as keyof typeof counts]);
       for (const input of inputs) {
         set(messages, { input: input.name }, input.messages);
+        set(unreadable, { input: input.name }, input.unreadable ?? 0);
         up.set({ input: input.name }, input.state === 'ok' ? 1 : 0);
       }
       for (const [lane, readings] of Object.entries(buffer.lanes)) backlog.set({ lane }, readings);

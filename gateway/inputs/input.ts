@@ -7,6 +7,10 @@ export interface Message {
   /** MQTT topic; absent where the message is a JSON line, which names its device itself. */
   readonly topic?: string;
   readonly payload: Buffer;
+  /** The payload as the object that a JSON line would be, where the input has already taken it apart. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** The device's own id of a message that came as a serial frame or a numbered line. */
+  readonly frame?: { readonly boot: string; readonly number: number } | undefined;
   /** The MQTT packet it came in, by which a repeat is known when the payload has no id of its own. */
   readonly packet?: { readonly client: string; readonly packetId: number; readonly dup: boolean };
   /** Set when the transport already found the message unreadable. */
@@ -35,11 +39,15 @@ export interface InputStatus {
   readonly messages: number;
   /** Messages that were neither kept nor acknowledged and that their device cannot send again. */
   readonly lost: number;
+  /** What noise or a wrong setting made of messages: nothing that could be read, and kept as dead letters only in part. */
+  readonly unreadable?: number;
 }
 
 /** A way into the gateway. It hands messages over and acknowledges them; what they mean is not its business. */
 export interface Input {
   readonly name: string;
+  /** Where devices reach it once it was started, such as `mqtt://127.0.0.1:1883`; absent where it does not listen. */
+  readonly url?: string;
   /** Begins to listen or to try. Fails only on what trying again cannot mend, such as a taken port. */
   start(receive: Receive): Promise<void>;
   status(): InputStatus;

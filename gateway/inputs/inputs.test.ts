@@ -39,7 +39,7 @@ describeInput('serial, over the network', async () => {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const { port } = server.address() as { port: number };
   return {
-    input: serialInput({ path: `tcp://127.0.0.1:${port}`, baudRate: 115_200, acknowledge: true }),
+    input: serialInput({ path: `tcp://127.0.0.1:${port}`, baudRate: 115_200, framing: 'lines', acknowledge: true }),
     async connect() {
       const socket = await accepted;
       return serialDevice(socket, async () => {
@@ -59,7 +59,7 @@ if (!found('socat', '-V')) {
     const socat = spawn('socat', [`pty,raw,echo=0,link=${gatewayEnd}`, `pty,raw,echo=0,link=${deviceEnd}`]);
     const port = await vi.waitFor(() => openPort(deviceEnd, 115_200), 5_000);
     return {
-      input: serialInput({ path: gatewayEnd, baudRate: 115_200, acknowledge: true }),
+      input: serialInput({ path: gatewayEnd, baudRate: 115_200, framing: 'lines', acknowledge: true }),
       async connect() {
         return serialDevice(port.stream, async () => {
           port.close();

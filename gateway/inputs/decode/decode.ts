@@ -87,8 +87,9 @@ export function identify(message: Message): DeviceId | undefined {
   return deviceId(parse(message), message);
 }
 
-function deviceId({ device, frame }: Parsed, { packet, topic, payload }: Message): DeviceId | undefined {
-  if (frame) return { kind: 'frame', device, boot: frame.boot, number: frame.number };
+function deviceId({ device, frame }: Parsed, { source, packet, topic, payload }: Message): DeviceId | undefined {
+  // A frame that came whole and names no device is a dead letter, and known again by its line.
+  if (frame) return { kind: 'frame', device: device || source, boot: frame.boot, number: frame.number };
   if (packet === undefined) return undefined;
   // Only compared for the same packet id of the same client on a repeat, so 32 bits and the length are enough.
   const digest = `${crc32(payload, crc32(topic ?? '')).toString(36)}.${payload.length}`;

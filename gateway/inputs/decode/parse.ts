@@ -30,9 +30,13 @@ export interface Parsed {
 
 /** Takes a message apart. Never throws: what cannot be understood becomes a problem. */
 export function parse(message: Message): Parsed {
-  if (message.problem) return failed(message.problem.code, message.problem.reason);
+  const parsed = message.problem ? failed(message.problem.code, message.problem.reason) : parseMessage(message);
+  return message.frame ? { ...parsed, frame: message.frame } : parsed;
+}
+
+function parseMessage(message: Message): Parsed {
   const { topic } = message;
-  if (topic === undefined) return parseLine(message.payload);
+  if (topic === undefined) return message.fields ? parseFields(message.fields) : parseLine(message.payload);
 
   const [root, device, metric, extra] = topic.split('/', 4);
   if (root !== 'devices' || device === undefined || extra !== undefined) {
@@ -50,6 +54,10 @@ function parseLine(line: Buffer): Parsed {
   const json = parseJson(line);
   if (json === undefined) return failed('NOT_JSON', 'line is not JSON');
   if (!isObject(json)) return failed('NOT_AN_OBJECT', 'line is not a JSON object');
+  return parseFields(json);
+}
+
+function parseFields(json: Json): Parsed {
   const { device } = json;
   if (typeof device !== 'string' || !NAME.test(device)) {
     return failed('DEVICE_INVALID', `device ${quote(device)} is not a valid name`);

@@ -1,50 +1,63 @@
-import type { Input, Receive } from '../input.ts';
-import { LineSplitter } from './lines.ts';
+import { portName } from '../../config/index.ts';
+import type { Input, InputStatus, Receive } from '../input.ts';
+import { DeadLetterRate } from './dead-letter-rate.ts';
+import { type FramingOptions, openFraming } from './framing.ts';
 import { openPort, type Port } from './port.ts';
+import { type Health, openReader } from './reader.ts';
+import { findUsbPort, type UsbId } from './usb.ts';
 
-export interface SerialOptions {
+export interface SerialOptions extends FramingOptions {
   /** A device file such as `/dev/ttyUSB0`, or `tcp://host:port` for a serial line behind a network server such as ser2net. */
-  readonly path: string;
+  readonly path?: string | undefined;
+  /** The adapter to look for, instead of a path. */
+  readonly usb?: UsbId | undefined;
   readonly baudRate: number;
-  /** Answer `ACK <boot> <n>` to each frame that is on disk. */
+  /** Tell the device of each frame, or numbered line, that is on disk. */
   readonly acknowledge: boolean;
+  /** What stands for `/` when USB adapters are looked for. */
+  readonly root?: string;
 }
 
-/** Longest line in bytes, its LF not counted. */
-const MAX_LINE = 1_024;
-/** Lines handed over and not yet on disk, beyond which the port is not read. */
-const MAX_PENDING = 256;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5_000;
 
-/** JSON lines from one serial port. A port that is missing or unplugged is tried again until it is there. */
-export function serialInput({ path, baudRate, acknowledge }: SerialOptions): Input {
-  const source = `serial:${path}`;
-  const counts = { messages: 0, lost: 0 };
-  let state: 'ok' | 'waiting' = 'waiting';
+/** Lines or frames from one serial port. A port that is missing or unplugged is tried again until it is there. */
+export function serialInput(options: SerialOptions): Input {
+  const { path, usb, baudRate, root } = options;
+  const source = `serial:${portName(options)}`;
+  const counts = { messages: 0, lost: 0, unreadable: 0 };
+  const rate = new DeadLetterRate(performance.now());
   let detail = 'opening';
   let port: Port | undefined;
+  let health: Health | undefined;
   let retry: NodeJS.Timeout | undefined;
   let retryMs = FIRST_RETRY_MS;
   let closed = false;
 
   async function attach(receive: Receive): Promise<void> {
     try {
-      const opened = await openPort(path, baudRate);
+      const at = usb ? findUsbPort(usb, root) : path!;
+      const opened = await openPort(at, baudRate);
       if (closed) return opened.close();
       port = opened;
-      state = 'ok';
-      detail = 'open';
+      detail = at === path ? 'open' : `open at ${at}`;
       retryMs = FIRST_RETRY_MS;
       opened.onClosed(tryAgain);
-      read(opened, receive);
+      health = openReader(opened, {
+        source,
+        framing: openFraming(options),
+        acknowledge: options.acknowledge,
+        receive,
+        counts,
+        rate,
+      });
     } catch (error) {
       tryAgain((error as Error).message);
     }
 
     function tryAgain(why: string): void {
       port = undefined;
-      state = 'waiting';
+      health = undefined;
       detail = closed ? 'closed' : `${why}; trying again`;
       if (closed) return;
       retry = setTimeout(() => void attach(receive), retryMs);
@@ -52,33 +65,15 @@ export function serialInput({ path, baudRate, acknowledge }: SerialOptions): Inp
     }
   }
 
-  function read(from: Port, receive: Receive): void {
-    let pending = 0;
-
-    async function handOver(line: Buffer, tooLong: boolean): Promise<void> {
-      counts.messages++;
-      if (++pending >= MAX_PENDING) from.stream.pause();
-      const problem = { code: 'LINE_TOO_LONG', reason: `line is longer than ${MAX_LINE} bytes; it was cut off` };
-      const { id, outcome } = receive({ source, payload: line, ...(tooLong && { problem }) });
-      const frame = acknowledge && id?.kind === 'frame' ? id : undefined;
-      const result = await outcome;
-      if (--pending < MAX_PENDING) from.stream.resume();
-      if (result === 'refused') counts.lost += frame ? 0 : 1;
-      else if (frame && from === port) from.stream.write(`ACK ${frame.boot} ${frame.number}\n`);
-    }
-
-    const lines = new LineSplitter(MAX_LINE, (line, tooLong) => {
-      handOver(line, tooLong).catch(() => from.close());
-    });
-    from.stream.on('data', (chunk: Buffer) => lines.push(chunk));
-  }
-
   return {
     name: source,
     async start(receive) {
       void attach(receive);
     },
-    status: () => ({ state, detail, ...counts }),
+    status(): InputStatus {
+      const trouble = health?.(performance.now());
+      return { state: port && !trouble ? 'ok' : 'waiting', detail: trouble ?? detail, ...counts };
+    },
     async close() {
       closed = true;
       clearTimeout(retry);

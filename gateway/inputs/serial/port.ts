@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { HeadwaterError } from '../../../contract/index.ts';
 
 /** An open line, whatever it is made of. */
 export interface Port {
@@ -9,7 +10,7 @@ export interface Port {
   close(): void;
 }
 
-/** Opens a device file, or `tcp://host:port`. Rejects when it cannot be opened. */
+/** Opens a device file, or `tcp://host:port`. Rejects with what to do when it cannot be opened. */
 export function openPort(path: string, baudRate: number): Promise<Port> {
   return path.startsWith('tcp://') ? openTcp(path) : openDevice(path, baudRate);
 }
@@ -46,7 +47,7 @@ async function openDevice(path: string, baudRate: number): Promise<Port> {
   device.on('error', close);
   device.once('end', close);
   device.open((error) => {
-    if (error) return reject(error);
+    if (error) return reject(explained(error, path));
     resolve({
       stream: device,
       onClosed: (callback) =>
@@ -55,4 +56,17 @@ async function openDevice(path: string, baudRate: number): Promise<Port> {
     });
   });
   return promise;
+}
+
+/** The addon tells what went wrong in a text only. */
+function explained(cause: Error, path: string): Error {
+  const failed = (code: string, message: string) => new HeadwaterError(code, message, { retryable: true, cause });
+  if (/permission denied/i.test(cause.message)) {
+    const advice = 'add the gateway’s user to the group dialout (sudo usermod -aG dialout USER) and start it again';
+    return failed('SERIAL_PERMISSION', `permission denied on ${path}: ${advice}`);
+  }
+  if (/cannot lock|busy/i.test(cause.message)) {
+    return failed('SERIAL_BUSY', `another program holds ${path}: end it (fuser ${path} tells which)`);
+  }
+  return cause;
 }

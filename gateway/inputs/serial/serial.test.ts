@@ -17,7 +17,7 @@ async function listen(port = 0): Promise<{ server: Server; port: number; socket:
 }
 
 async function open(path: string, acknowledge = true) {
-  const input = serialInput({ path, baudRate: 9_600, acknowledge });
+  const input = serialInput({ path, baudRate: 9_600, framing: 'lines', acknowledge });
   const held = heldReceive();
   await input.start(held.receive);
   closers.push(() => input.close());
@@ -29,7 +29,7 @@ test('noise, half lines and long lines are handed over, and the next good line i
   const { messages } = await open(`tcp://127.0.0.1:${port}`);
   (await socket).write(`\x00\xff\x80half{"devi\n${'x'.repeat(5_000)}\n{"device":"d","values":{"x":1}}\n`);
   await vi.waitFor(() => expect(messages).toHaveLength(3));
-  expect(messages.map((message) => message.problem?.code)).toEqual([undefined, 'LINE_TOO_LONG', undefined]);
+  expect(messages.map((message) => message.problem?.code)).toEqual(['NOT_JSON', 'LINE_TOO_LONG', undefined]);
   expect(messages[1]?.payload).toHaveLength(1_024);
 });
 

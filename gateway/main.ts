@@ -1,14 +1,21 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type HeadwaterError, TOPICS } from '../contract/index.ts';
-import { type KafkaSettings, openProducer } from '../kafka/index.ts';
 import pkg from '../package.json' with { type: 'json' };
 import { openBuffer } from './buffer/index.ts';
-import { type GatewayConfig, readSecret } from './config/index.ts';
-import { startForwarder } from './forwarder/index.ts';
-import { type Snapshot, startHealthServer, startReporter, takeSnapshot } from './health/index.ts';
-import { configuredInputs, Decoder, openIntake, systemClock } from './inputs/index.ts';
+import type { GatewayConfig } from './config/index.ts';
+import { watchFiles } from './credentials/index.ts';
+import { type ForwarderSettings, startForwarder } from './forwarder/index.ts';
+import { type Reporter, type Snapshot, startHealthServer, startReporter, takeSnapshot } from './health/index.ts';
+import { Decoder, openIntake, plannedInputs, RunningInputs, systemClock } from './inputs/index.ts';
+import { kafkaAccess } from './kafka-access.ts';
+import { changedPaths, fixedChanges, type Reloaded, withoutFixed } from './reload.ts';
 
 const REPORT_EVERY_MS = 5_000;
+const LOOK_AT_FILES_EVERY_MS = 10_000;
+/** New connections show whether credentials still serve and what certificates the brokers have now, long before the old ones break. */
+const RECONNECT_EVERY_MS = 86_400_000;
+const HEALTHY_WITHIN_MS = 10_000;
 
 export interface GatewayLog {
   debug(fields: object, message: string): void;
@@ -17,9 +24,18 @@ export interface GatewayLog {
 }
 
 export interface Gateway {
-  /** Where it listens: `http`, and `mqtt` where that input is configured. */
+  /** Where it listens: `http`, and each input that listens by its name. */
   readonly addresses: Readonly<Record<string, string>>;
   status(): Promise<Snapshot>;
+  /** Whether this thread and the buffer's answer; false where that takes longer than `withinMs` (10 s unless given). For a watchdog. */
+  healthy(withinMs?: number): Promise<boolean>;
+  /**
+   * Takes another configuration over as far as that can be done while it runs: buffer, sessions and unchanged inputs stay.
+   * @throws HeadwaterError where a file that it names cannot be used; everything stays as it was then
+   */
+  reload(config: GatewayConfig): Promise<Reloaded>;
+  /** Looks now whether credential files have changed, as it does by itself every 10 s. */
+  checkFiles(): Promise<void>;
   /** Resolves when the buffer can serve no more; closing the gateway and running it again repairs that. */
   readonly failed: Promise<HeadwaterError>;
   /** Takes nothing more, syncs what it has, and ends within 10 s, also when Kafka is away. */
@@ -30,38 +46,36 @@ export interface Gateway {
  * Runs a gateway until it is closed. What opens first closes last, so that what an input hands over still finds the buffer.
  * @throws HeadwaterError where the configuration names what cannot be had: a secret, a folder, a port
  */
-export async function runGateway(config: GatewayConfig, { log }: { readonly log: GatewayLog }): Promise<Gateway> {
-  const { id, site } = config.gateway;
-  const kafka: KafkaSettings = {
-    brokers: config.kafka.brokers,
-    clientId: id,
-    ca: readSecret(config.kafka.caFile, 'the file kafka.caFile'),
-    username: config.kafka.username,
-    password: readSecret(config.kafka.passwordFile, 'the file kafka.passwordFile'),
-  };
-  const closers: (() => Promise<void>)[] = [];
+export async function runGateway(started: GatewayConfig, { log }: { readonly log: GatewayLog }): Promise<Gateway> {
+  const { id, site } = started.gateway;
+  const { dir, maxBytes, maxAge, whenFull, liveWithin } = started.buffer;
+  const clock = systemClock();
+  let config = started;
+  const inTurn = oneByOne();
+  const closers: (() => Promise<void> | void)[] = [];
   const close = async () => {
     for (const end of closers.splice(0).reverse()) await end();
   };
 
   try {
-    const { mqtt, inputs, certificates } = await configuredInputs(config, log);
-    const { dir, maxBytes, maxAge, whenFull, liveWithin } = config.buffer;
+    const kafka = kafkaAccess(config, clock.now);
     const buffer = await openBuffer({ dir, maxBytes, maxAgeMs: maxAge, whenFull, liveWithinMs: liveWithin });
     closers.push(() => buffer.close());
+    let reporter: Reporter | undefined;
+    // After everything else, so that its last word is true.
+    closers.push(() => reporter?.close());
     if (buffer.recovered !== null) log.warn({ recovered: buffer.recovered }, 'the buffer was damaged and was repaired');
 
     const forwarder = startForwarder({
       buffer,
-      kafka: () => openProducer(kafka),
+      kafka: kafka.open,
       gateway: id,
       topic: TOPICS.raw.name,
-      backlogShare: config.forwarder.backlogShare,
+      settings: forwarderSettings(config),
       log,
     });
     closers.push(() => forwarder.close());
 
-    const clock = systemClock();
     const decoder = new Decoder({ gateway: id, site });
     const intake = await openIntake({
       file: join(dir, 'held.jsonl'),
@@ -72,10 +86,9 @@ export async function runGateway(config: GatewayConfig, { log }: { readonly log:
     });
     closers.push(() => intake.close());
 
-    for (const input of inputs) {
-      closers.push(() => input.close());
-      await input.start(intake.receive);
-    }
+    const inputs = new RunningInputs(intake.receive);
+    closers.push(() => inputs.close());
+    await inputs.start(plannedInputs(config, log));
 
     const startedAt = clock.now();
     const snapshot = () =>
@@ -88,20 +101,96 @@ export async function runGateway(config: GatewayConfig, { log }: { readonly log:
         bufferDir: dir,
         maxBytes,
         forwarder,
-        inputs,
+        inputs: inputs.inputs,
         framesLost: () => decoder.framesLost,
-        certificates: [kafka.ca, ...certificates],
+        certificates: [...kafka.certificates(), ...inputs.certificates],
         now: clock.now,
       });
     const server = await startHealthServer({ ...config.http, snapshot });
     closers.push(() => server.close());
-    const reporter = startReporter({ snapshot, kafka: () => openProducer(kafka), everyMs: REPORT_EVERY_MS, log });
-    closers.push(() => reporter.close());
+    reporter = startReporter({ snapshot, kafka: kafka.open, everyMs: REPORT_EVERY_MS, log });
 
-    const addresses = { http: server.url, ...(mqtt && { mqtt: mqtt.url }) };
-    return { addresses, status: snapshot, failed: buffer.failed, close };
+    const reconnect = () => {
+      forwarder.reconnect();
+      reporter?.reconnect();
+    };
+    const daily = setInterval(reconnect, RECONNECT_EVERY_MS).unref();
+    closers.push(() => clearInterval(daily));
+    const files = watchFiles({
+      watched: () => [
+        {
+          what: 'the way to Kafka',
+          files: kafkaFiles(config),
+          renew: () => inTurn(async () => void (kafka.renew(config) && reconnect())),
+        },
+        ...inputs.plans.map(({ at, key, files }) => ({
+          what: at,
+          files,
+          renew: () => inTurn(() => inputs.renew(key)),
+        })),
+      ],
+      everyMs: LOOK_AT_FILES_EVERY_MS,
+      log,
+    });
+    closers.push(() => files.close());
+
+    return {
+      addresses: Object.fromEntries([
+        ['http', server.url],
+        ...inputs.inputs.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]])),
+      ]),
+      status: snapshot,
+      failed: buffer.failed,
+      checkFiles: files.check,
+      close,
+      async healthy(withinMs = HEALTHY_WITHIN_MS) {
+        const timer = new AbortController();
+        const late = sleep(withinMs, false, { signal: timer.signal }).catch(() => false);
+        const answered = buffer.status().then(
+          () => true,
+          () => false,
+        );
+        return Promise.race([answered, late]).finally(() => timer.abort());
+      },
+      reload: (next) =>
+        inTurn(async () => {
+          const wanted = withoutFixed(started, next);
+          const changes = await inputs.apply(plannedInputs(wanted, log), () => {
+            if (kafka.renew(wanted)) reconnect();
+          });
+          forwarder.configure(forwarderSettings(wanted));
+          const changed = changedPaths(config, wanted).filter((path) => !changes.needRestart.includes(path));
+          config = wanted;
+          return {
+            changed,
+            inputsStarted: changes.started,
+            inputsClosed: changes.closed,
+            needRestart: [...fixedChanges(started, next), ...changes.needRestart],
+          };
+        }),
+    };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function forwarderSettings({ forwarder }: GatewayConfig): ForwarderSettings {
+  const { backlogShare, batchBytes, linger } = forwarder;
+  return { backlogShare, batchBytes, lingerMs: linger };
+}
+
+function kafkaFiles({ kafka }: GatewayConfig): string[] {
+  const { caFile, passwordFile, certFile, keyFile } = kafka;
+  return [caFile, passwordFile, certFile, keyFile].filter((file) => file !== undefined);
+}
+
+/** Runs what it is given one after the other. */
+function oneByOne(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  };
 }

@@ -63,6 +63,11 @@ export const GatewayStatus = z.object({
   }),
   inputs: z.array(z.object({ name: z.string(), state: z.enum(['ok', 'waiting', 'failed']), detail: z.string() })),
   disk: z.object({ freeBytes: z.int(), bufferBytes: z.int() }),
+  /** Of the first of `certificates`. */
   certificateExpiresAt: timestamp.nullable(),
+  /** What the gateway's connections depend on: its own certificates, the authority it trusts, the brokers'. Absent before 0.2. */
+  certificates: z.array(z.object({ name: z.string(), expiresAt: timestamp })).optional(),
+  /** `stopped`: its last word before a clean end. Absent before 0.2. */
+  state: z.enum(['running', 'stopped']).optional(),
 });
 export type GatewayStatus = z.infer<typeof GatewayStatus>;

@@ -5,6 +5,7 @@ import { forwarder } from './sections/forwarder.ts';
 import { http } from './sections/http.ts';
 import { inputs } from './sections/inputs.ts';
 import { kafka } from './sections/kafka.ts';
+import { log } from './sections/log.ts';
 
 export const GatewayConfig = z.strictObject({
   gateway: z.strictObject({
@@ -16,6 +17,7 @@ export const GatewayConfig = z.strictObject({
   inputs,
   forwarder,
   http,
+  log,
 });
 export type GatewayConfig = z.output<typeof GatewayConfig>;
 

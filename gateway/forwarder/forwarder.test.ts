@@ -92,9 +92,9 @@ async function bench(kafka: () => Promise<Producer>, more: Partial<BufferOptions
       kafka,
       gateway: 'gw-1',
       topic: 'iot.raw',
-      backlogShare: 0.5,
+      settings: { backlogShare: 0.5, batchBytes: 900_000, lingerMs: 1 },
       log: { info: () => {}, warn: () => {} },
-      limits: { firstRetryMs: 1, lastRetryMs: 5, lingerMs: 1, closeMs: 200 },
+      limits: { firstRetryMs: 1, lastRetryMs: 5, closeMs: 200 },
     },
     async [Symbol.asyncDispose]() {
       await buffer.close();

@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HEADER, HeadwaterError, LANES, type Lane } from '../../contract/index.ts';
+import { HEADER, LANES, type Lane } from '../../contract/index.ts';
 import type { OutgoingRecord, Producer } from '../../kafka/index.ts';
 import { compose, type Ready } from './batch.ts';
 import { LaneReader } from './lane-reader.ts';
-import type { Forwarder, ForwarderLimits, ForwarderOptions, ForwarderStatus } from './types.ts';
-import { closeWithin, unless } from './waiting.ts';
+import { refusalOf } from './refusal.ts';
+import { Successor } from './successor.ts';
+import type { Forwarder, ForwarderLimits, ForwarderOptions, ForwarderSettings, ForwarderStatus } from './types.ts';
+import { backOffMs, closeWithin, unless, within } from './waiting.ts';
 
 const LIMITS: ForwarderLimits = {
   batchRecords: 5000,
-  batchBytes: 900_000,
-  lingerMs: 5,
   firstRetryMs: 100,
   lastRetryMs: 30_000,
+  openMs: 60_000,
+  sendMs: 120_000,
   closeMs: 2000,
 };
 /** A batch is made small enough to be acknowledged within about this time, so that no alarm waits longer behind one on a slow link. */
@@ -32,6 +34,8 @@ export function startForwarder(options: ForwarderOptions): Forwarder {
 class BufferForwarder implements Forwarder {
   readonly #options: ForwarderOptions;
   readonly #limits: ForwarderLimits;
+  readonly #random: () => number;
+  readonly #successor: Successor;
   readonly #clock: () => number;
   readonly #lanes: Readonly<Record<Lane, LaneReader>>;
   readonly #readers: readonly LaneReader[];
@@ -41,21 +45,32 @@ class BufferForwarder implements Forwarder {
   readonly #abandon = new AbortController();
   readonly #finished: Promise<void>;
   readonly #endListening: () => void;
+  #settings: ForwarderSettings;
+  #producer: Producer | undefined;
   #wake: (() => void) | undefined;
   #status: ForwarderStatus = { state: 'connecting', lastAckAt: null, inFlight: 0 };
   #batchBytes: number;
   /** Bound of `#batchBytes`, lowered where the broker takes less. */
   #mostBytes: number;
   #failures = 0;
+  /** What Kafka refused last is left out or made smaller: it can be asked again at once. */
+  #mended = false;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
+    this.#random = options.random ?? Math.random;
+    this.#settings = options.settings;
+    this.#successor = new Successor(
+      () => this.#open(),
+      () => this.#wake?.(),
+      (error) => this.#notSucceeded(error),
+    );
     this.#clock = options.clock ?? Date.now;
     const reader = (lane: Lane) => new LaneReader(lane, options.buffer, options.gateway, this.#clock);
     this.#lanes = { alarm: reader('alarm'), live: reader('live'), backlog: reader('backlog') };
     this.#readers = LANES.map((lane) => this.#lanes[lane]);
-    this.#mostBytes = this.#limits.batchBytes;
+    this.#mostBytes = options.settings.batchBytes;
     this.#batchBytes = Math.min(FIRST_BATCH_BYTES, this.#mostBytes);
     this.#endListening = options.buffer.onStored(() => this.#wake?.());
     this.#finished = this.#run();
@@ -65,8 +80,19 @@ class BufferForwarder implements Forwarder {
     return this.#status;
   }
 
+  configure(settings: ForwarderSettings): void {
+    this.#settings = settings;
+    this.#mostBytes = settings.batchBytes;
+    this.#batchBytes = Math.min(this.#batchBytes, this.#mostBytes);
+  }
+
+  reconnect(): void {
+    if (this.#status.state === 'forwarding') this.#successor.request();
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#successor.drop();
     this.#wake?.();
     const late = new AbortController();
     const timeout = sleep(this.#limits.closeMs, undefined, { signal: late.signal }).catch(() => {});
@@ -79,17 +105,17 @@ class BufferForwarder implements Forwarder {
   async #run(): Promise<void> {
     let started = false;
     while (!this.#stop.signal.aborted) {
-      let producer: Producer | undefined;
       try {
         if (!started) await this.#skipEmptyLanes();
         started = true;
-        producer = await this.#connect();
-        this.#update({ state: 'forwarding' });
-        await this.#forward(producer);
+        this.#producer = await this.#connect();
+        this.#update({ state: 'forwarding', warning: undefined });
+        await this.#forward();
       } catch (error) {
         if (!this.#stop.signal.aborted) this.#failed(error);
       }
-      if (producer) await closeWithin(producer, PRODUCER_CLOSE_MS);
+      this.#successor.drop();
+      await this.#closeProducer();
       for (const reader of this.#readers) reader.rewind();
       await this.#backOff();
     }
@@ -103,8 +129,12 @@ class BufferForwarder implements Forwarder {
     for (const reader of this.#readers) if (lanes[reader.lane] === 0) reader.startAtEnd();
   }
 
+  #open(): Promise<Producer> {
+    return within(this.#limits.openMs, 'connecting to Kafka', this.#options.kafka());
+  }
+
   async #connect(): Promise<Producer> {
-    const opening = this.#options.kafka();
+    const opening = this.#open();
     try {
       return await unless(this.#stop.signal, opening);
     } catch (error) {
@@ -113,24 +143,52 @@ class BufferForwarder implements Forwarder {
     }
   }
 
-  async #forward(producer: Producer): Promise<void> {
+  async #forward(): Promise<void> {
     while (!this.#stop.signal.aborted) {
+      await this.#succeed();
       await this.#readAhead();
       if (this.#readers.every(({ waiting }) => waiting.length === 0)) {
         await this.#news();
         await this.#linger();
         continue;
       }
-      await this.#sendBatch(producer);
+      await this.#sendBatch();
       await this.#linger();
     }
   }
 
-  async #sendBatch(producer: Producer): Promise<void> {
+  /** Goes on with the next producer, if one is ready. */
+  async #succeed(): Promise<void> {
+    const next = this.#successor.take();
+    if (next === undefined) return;
+    await this.#closeProducer();
+    this.#producer = next;
+    this.#update({ warning: undefined });
+    this.#options.log.info({}, 'forwarding goes on over a new connection to Kafka');
+  }
+
+  #notSucceeded(error: unknown): void {
+    const warning = `a new connection cannot be made, and forwarding goes on over the old one: ${messageOf(error)}`;
+    if (warning !== this.#status.warning) this.#options.log.warn({ err: error }, warning);
+    this.#update({ warning });
+    const again = backOffMs(Number.POSITIVE_INFINITY, this.#limits, this.#random);
+    void sleep(again, undefined, { signal: this.#stop.signal, ref: false }).then(
+      () => this.reconnect(),
+      () => {},
+    );
+  }
+
+  async #closeProducer(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = undefined;
+    if (producer) await closeWithin(producer, PRODUCER_CLOSE_MS);
+  }
+
+  async #sendBatch(): Promise<void> {
     const { alarm, live, backlog } = this.#lanes;
     const waiting = { alarm: alarm.waiting, live: live.waiting, backlog: backlog.waiting };
     const limit = { records: this.#limits.batchRecords, bytes: this.#batchBytes };
-    const counts = compose(waiting, limit, this.#options.backlogShare);
+    const counts = compose(waiting, limit, this.#settings.backlogShare);
     const olderFollow = !backlog.isEmpty;
     const parts = this.#readers.map((reader) => ({ reader, taken: reader.take(counts[reader.lane]) }));
     const records = parts.flatMap(({ reader, taken }) =>
@@ -138,12 +196,13 @@ class BufferForwarder implements Forwarder {
     );
     this.#update({ inFlight: records.length });
     const started = performance.now();
-    const sending = unless(this.#abandon.signal, producer.send([{ topic: this.#options.topic, records }]));
+    const answer = this.#producer!.send([{ topic: this.#options.topic, records }]);
+    const sending = unless(this.#abandon.signal, within(this.#limits.sendMs, 'Kafka’s answer', answer));
     const [sent, read] = await Promise.allSettled([sending, this.#readAhead()]);
     this.#update({ inFlight: 0 });
     const batch = parts.flatMap(({ taken }) => taken);
     if (sent.status === 'rejected') {
-      this.#shrink(sent.reason, parts, batch);
+      this.#mended = this.#shrink(refusalOf(sent.reason), parts, batch);
       throw sent.reason;
     }
     this.#adapt(performance.now() - started, batch);
@@ -154,7 +213,7 @@ class BufferForwarder implements Forwarder {
   #acknowledge(parts: readonly { readonly reader: LaneReader; readonly taken: readonly Ready[] }[]): void {
     if (this.#failures > 0) this.#options.log.info({ failures: this.#failures }, 'forwarding to Kafka again');
     this.#failures = 0;
-    this.#status = { state: 'forwarding', lastAckAt: this.#clock(), inFlight: 0 };
+    this.#update({ lastAckAt: this.#clock(), error: undefined });
     for (const { reader, taken } of parts) {
       const last = taken.at(-1);
       // Not awaited: if the release is lost the records are sent again, and the hub drops them.
@@ -169,26 +228,31 @@ class BufferForwarder implements Forwarder {
     this.#batchBytes = Math.min(this.#batchBytes, this.#mostBytes);
   }
 
-  /** After an error: less at a time; and what Kafka finds too large even alone is replaced, so that it does not hold up the rest for ever. */
+  /**
+   * After an error: less at a time; and the record that Kafka refuses even alone is replaced, so that it does not hold up the rest for ever. Gives
+   * whether that may have mended it.
+   */
   #shrink(
-    error: unknown,
+    refusal: string | undefined,
     parts: readonly { readonly reader: LaneReader; readonly taken: readonly Ready[] }[],
     batch: readonly Ready[],
-  ): void {
-    if (!isTooLarge(error)) {
+  ): boolean {
+    if (refusal === undefined) {
       this.#batchBytes = Math.min(this.#mostBytes, Math.max(SLOW_LINK_BYTES, this.#batchBytes / 2));
-    } else if (batch.length > 1) {
+      return false;
+    }
+    if (batch.length > 1) {
       this.#mostBytes = bytesOf(batch) / 2;
       this.#batchBytes = this.#mostBytes;
-    } else {
-      this.#mostBytes = this.#limits.batchBytes;
-      const { reader, taken } = parts.find(({ taken }) => taken.length > 0)!;
-      reader.replace(taken[0]!.sequence);
-      this.#options.log.warn(
-        { lane: reader.lane, sequence: taken[0]!.sequence },
-        'Kafka refuses a record as too large: a rejected record goes in its place',
-      );
+      return true;
     }
+    this.#mostBytes = this.#settings.batchBytes;
+    const { reader, taken } = parts.find(({ taken }) => taken.length > 0)!;
+    const { sequence } = taken[0]!;
+    const replaced = reader.replace(sequence, refusal);
+    const what = replaced ? 'a rejected record goes in its place' : 'and the rejected record in its place too';
+    this.#options.log.warn({ lane: reader.lane, sequence }, `Kafka refuses a record (${refusal}): ${what}`);
+    return replaced;
   }
 
   async #readAhead(): Promise<void> {
@@ -212,28 +276,30 @@ class BufferForwarder implements Forwarder {
     const limit = { records: this.#limits.batchRecords, bytes: this.#batchBytes };
     const { alarm } = this.#lanes;
     if (alarm.hasNews || alarm.waiting.length > 0 || this.#readers.some((reader) => reader.hasBatch(limit))) return;
-    await sleep(this.#limits.lingerMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    await sleep(this.#settings.lingerMs, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
 
   #failed(error: unknown): void {
     const message = messageOf(error);
     if (message !== this.#status.error) this.#options.log.warn({ err: error }, `cannot forward to Kafka: ${message}`);
     this.#update({ state: 'waiting', error: message });
-    // A batch that is too large is mended, not waited out.
-    if (!isTooLarge(error)) this.#failures++;
+    // Asked again at once, not ever later.
+    if (!this.#mended) this.#failures++;
+    this.#mended = false;
   }
 
   async #backOff(): Promise<void> {
-    const { firstRetryMs, lastRetryMs } = this.#limits;
-    const most = Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(Math.max(0, this.#failures - 1), 30));
-    const ms = most / 2 + ((this.#options.random ?? Math.random)() * most) / 2;
+    const ms = backOffMs(this.#failures, this.#limits, this.#random);
     await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
 
-  #update(change: Partial<ForwarderStatus>): void {
-    this.#status = { ...this.#status, ...change };
+  #update(change: StatusChange): void {
+    this.#status = { ...this.#status, ...change } as ForwarderStatus;
   }
 }
+
+/** `undefined` takes a field away. */
+type StatusChange = { [K in keyof ForwarderStatus]?: ForwarderStatus[K] | undefined };
 
 function withBacklogHeader(record: OutgoingRecord): OutgoingRecord {
   return { ...record, headers: { ...record.headers, [HEADER.backlog]: '1' } };
@@ -242,7 +308,3 @@ function withBacklogHeader(record: OutgoingRecord): OutgoingRecord {
 const bytesOf = (batch: readonly Ready[]): number => batch.reduce((sum, { bytes }) => sum + bytes, 0);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-function isTooLarge(error: unknown): boolean {
-  return error instanceof HeadwaterError && /^KAFKA_(MESSAGE|RECORD_LIST)_TOO_LARGE$/.test(error.code);
-}

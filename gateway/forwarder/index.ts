@@ -1,2 +1,2 @@
 export { startForwarder } from './forwarder.ts';
-export type { Forwarder, ForwarderLimits, ForwarderOptions, ForwarderStatus } from './types.ts';
+export type { Forwarder, ForwarderLimits, ForwarderOptions, ForwarderSettings, ForwarderStatus } from './types.ts';

@@ -1,4 +1,4 @@
-import { CONTRACT_VERSION, formatIdentity, HEADER, type Lane, type Rejected } from '../../contract/index.ts';
+import { CONTRACT_VERSION, HEADER, type Lane, type Rejected } from '../../contract/index.ts';
 import { encodedSize, type OutgoingRecord } from '../../kafka/index.ts';
 import type { Buffer as DiskBuffer, Stored } from '../buffer/index.ts';
 import type { BatchLimit, Ready } from './batch.ts';
@@ -20,7 +20,7 @@ export class LaneReader {
   #read = 0;
   #waiting: Ready[] = [];
   #waitingBytes = 0;
-  #tooLarge: number | undefined;
+  #replaced: { readonly sequence: number; readonly why: string } | undefined;
 
   constructor(lane: Lane, buffer: DiskBuffer, gateway: string, clock: () => number) {
     this.lane = lane;
@@ -87,15 +87,21 @@ export class LaneReader {
     this.#waitingBytes = 0;
   }
 
-  /** Kafka does not take this record even alone: from now on a `rejected` record goes in its place. */
-  replace(sequence: number): void {
-    this.#tooLarge = sequence;
+  /**
+   * Kafka does not take this record even alone: a `rejected` record goes in its place. False where Kafka has refused that too, which cannot be the
+   * record's fault; the record itself is next then.
+   */
+  replace(sequence: number, why: string): boolean {
+    const again = this.#replaced?.sequence === sequence;
+    this.#replaced = again ? undefined : { sequence, why };
+    return !again;
   }
 
   #prepare(stored: Stored): Ready {
-    const { sequence, kind, value } = stored.sequence === this.#tooLarge ? this.#rejected(stored) : stored;
+    const { sequence, identity, kind, value } =
+      stored.sequence === this.#replaced?.sequence ? this.#rejected(stored, this.#replaced.why) : stored;
     const headers: Record<string, string> = {
-      [HEADER.identity]: formatIdentity({ incarnation: this.#buffer.incarnation, lane: this.lane, sequence }),
+      [HEADER.identity]: identity,
       [HEADER.version]: CONTRACT_VERSION,
     };
     if (kind !== 'reading') headers[HEADER.kind] = kind;
@@ -103,15 +109,15 @@ export class LaneReader {
     return { sequence, record, bytes: encodedSize(record) + BACKLOG_HEADER_BYTES };
   }
 
-  #rejected({ sequence, value, lane }: Stored): Stored {
+  #rejected({ sequence, identity, value, lane }: Stored, why: string): Stored {
     const bytes = Buffer.from(value);
     const rejected: Rejected = {
       origin: 'forwarder',
-      code: 'RECORD_TOO_LARGE',
-      reason: `Kafka refuses a record of ${bytes.length} bytes (lane ${lane}, sequence ${sequence}); its beginning is kept here`,
+      code: why.endsWith('TOO_LARGE') ? 'RECORD_TOO_LARGE' : 'RECORD_REFUSED',
+      reason: `Kafka refuses a record of ${bytes.length} bytes (lane ${lane}, sequence ${sequence}) with ${why}; its beginning is kept here`,
       bytes: bytes.subarray(0, REJECTED_BYTES).toString('base64'),
       receivedAt: this.#clock(),
     };
-    return { lane, sequence, kind: 'rejected', value: JSON.stringify(rejected) };
+    return { lane, sequence, identity, kind: 'rejected', value: JSON.stringify(rejected) };
   }
 }

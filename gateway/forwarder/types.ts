@@ -7,8 +7,7 @@ export interface ForwarderOptions {
   readonly kafka: () => Promise<Producer>;
   readonly gateway: string;
   readonly topic: string;
-  /** Share (0 to 1) of what is sent that the backlog gets while live readings wait too. */
-  readonly backlogShare: number;
+  readonly settings: ForwarderSettings;
   readonly log: {
     info(detail: object, message: string): void;
     warn(detail: object, message: string): void;
@@ -20,14 +19,23 @@ export interface ForwarderOptions {
   readonly limits?: Partial<ForwarderLimits>;
 }
 
-export interface ForwarderLimits {
-  readonly batchRecords: number;
-  /** Upper bound of an encoded batch; below the topic's `max.message.bytes`. */
+/** What may change while it runs. */
+export interface ForwarderSettings {
+  /** Share (0 to 1) of what is sent that the backlog gets while live readings wait too. */
+  readonly backlogShare: number;
+  /** Upper bound of a batch before compression; below the topic's `max.message.bytes`. */
   readonly batchBytes: number;
   /** How long a batch that is not full waits for more; alarms never wait. */
   readonly lingerMs: number;
+}
+
+export interface ForwarderLimits {
+  readonly batchRecords: number;
   readonly firstRetryMs: number;
   readonly lastRetryMs: number;
+  /** How long opening a producer, or one batch, may take with all that kafkajs tries; beyond it the producer is given up. */
+  readonly openMs: number;
+  readonly sendMs: number;
   /** How long closing waits for what is in flight. */
   readonly closeMs: number;
 }
@@ -39,10 +47,19 @@ export interface ForwarderStatus {
   /** Records sent and not acknowledged. */
   readonly inFlight: number;
   readonly error?: string;
+  /** What needs a look although forwarding works. */
+  readonly warning?: string;
 }
 
 export interface Forwarder {
   status(): ForwarderStatus;
+  /** Takes effect with the next batch. */
+  configure(settings: ForwarderSettings): void;
+  /**
+   * Opens a new producer and goes on with it between two batches; the present one serves until then, and for as long as Kafka refuses the new one.
+   * Does nothing while there is none: the next to be opened is new anyway.
+   */
+  reconnect(): void;
   /** Stops within seconds, also when Kafka is away; what is not acknowledged stays in the buffer. */
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 export { askStatus, describeStatus, type StatusAnswer } from './ask.ts';
-export { type ReporterOptions, startReporter } from './report.ts';
+export type { CertificateExpiry } from './certificates.ts';
+export { type Reporter, type ReporterOptions, startReporter } from './report.ts';
 export { type HealthServer, startHealthServer } from './server.ts';
 export { type Parts, type Snapshot, takeSnapshot, type Verdict } from './snapshot.ts';

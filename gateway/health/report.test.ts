@@ -73,11 +73,33 @@ test('drops a report that Kafka does not take, and tells the next one by a new p
   await vi.waitFor(() => expect(state.closed).toBe(3));
 });
 
-test('closes at once while Kafka keeps it waiting', async () => {
+test('closes soon while Kafka keeps it waiting', async () => {
   const { promise, resolve } = Promise.withResolvers<Producer>();
   const reporter = startReporter({ snapshot, kafka: () => promise, everyMs: 20, log });
   await reporter.close();
   const { state, open } = kafka();
   resolve(await open());
-  await vi.waitFor(() => expect(state).toMatchObject({ opened: 1, closed: 1, sent: [] }));
+  await vi.waitFor(() => expect(state).toMatchObject({ opened: 1, closed: 1 }));
+  expect(state.sent.filter((batches) => statusOf(batches).state === 'running')).toEqual([]);
 });
+
+test('tells that it stops, as the last thing', async () => {
+  const { state, open } = kafka();
+  const reporter = startReporter({ snapshot, kafka: open, everyMs: 60_000, log });
+  await vi.waitFor(() => expect(state.sent).toHaveLength(1));
+  await reporter.close();
+  expect(state.sent.map((batches) => statusOf(batches).state)).toEqual(['running', 'stopped']);
+  expect(state.closed).toBe(1);
+});
+
+test('goes on over a new connection when told to', async () => {
+  const { state, open } = kafka();
+  const reporter = startReporter({ snapshot, kafka: open, everyMs: 20, log });
+  closers.push(() => reporter.close());
+  await vi.waitFor(() => expect(state.sent.length).toBeGreaterThan(1));
+  reporter.reconnect();
+  await vi.waitFor(() => expect(state).toMatchObject({ opened: 2, closed: 1 }));
+});
+
+const statusOf = (batches: readonly TopicBatch[]) =>
+  GatewayStatus.parse(JSON.parse(`${batches[0]?.records[0]?.value}`));

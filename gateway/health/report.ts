@@ -1,4 +1,5 @@
-import { CONTRACT_VERSION, encode, HEADER, type Health, TOPICS } from '../../contract/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CONTRACT_VERSION, encode, type GatewayStatus, HEADER, type Health, TOPICS } from '../../contract/index.ts';
 import type { Producer } from '../../kafka/index.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -9,25 +10,40 @@ export interface ReporterOptions {
   readonly log: { debug(fields: object, message: string): void };
 }
 
+export interface Reporter {
+  /** The next report goes over a new connection. */
+  reconnect(): void;
+  /** Tells that the gateway stops, where Kafka takes that at once. */
+  close(): Promise<void>;
+}
+
+/** How long the last report may take. */
+const LAST_MS = 2_000;
+
 /**
  * Tells `gateways` and `platform.health` how the gateway is. A report that cannot be sent is dropped, and the next tells more: nothing waits
  * for one.
  */
-export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions): { close(): Promise<void> } {
+export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions): Reporter {
   const shares = cpuShares();
   let producer: Producer | undefined;
-  let busy = false;
+  let stale = false;
+  let failing = false;
+  let telling: Promise<void> | undefined;
   let closed = false;
+  let over = false;
 
-  async function report(): Promise<void> {
+  async function report(state: GatewayStatus['state']): Promise<void> {
     const now = await snapshot();
+    if (stale) await drop();
+    stale = false;
     producer ??= await kafka();
-    if (closed) return;
+    if (closed && state === 'running') return;
     const headers = { [HEADER.version]: CONTRACT_VERSION };
     const { gateway } = now.status;
     const health = healthOf(now, shares());
     await producer.send([
-      { topic: TOPICS.gateways.name, records: [{ key: gateway, value: encode(now.status), headers }] },
+      { topic: TOPICS.gateways.name, records: [{ key: gateway, value: encode({ ...now.status, state }), headers }] },
       { topic: TOPICS.health.name, records: [{ key: health.process, value: encode(health), headers }] },
     ]);
   }
@@ -38,27 +54,41 @@ export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions
     await opened?.close().catch(() => {});
   }
 
-  async function tick(): Promise<void> {
-    if (busy) return;
-    busy = true;
+  async function tell(state: GatewayStatus['state']): Promise<void> {
     try {
-      await report();
+      await report(state);
+      failing = false;
     } catch (error) {
+      failing = true;
       log.debug({ err: error }, 'a status report could not be sent');
       await drop();
-    } finally {
-      busy = false;
-      if (closed) await drop();
     }
+    if (closed) await drop();
   }
 
-  const timer = setInterval(() => void tick(), everyMs);
-  void tick();
+  function tick(): void {
+    telling ??= tell('running').finally(() => {
+      telling = undefined;
+    });
+  }
+
+  const timer = setInterval(tick, everyMs);
+  tick();
   return {
+    reconnect() {
+      stale = true;
+    },
     async close() {
       closed = true;
       clearInterval(timer);
-      if (!busy) await drop();
+      const last = (async () => {
+        await telling;
+        await (failing || over ? drop() : tell('stopped'));
+      })();
+      const late = new AbortController();
+      await Promise.race([last, sleep(LAST_MS, undefined, { signal: late.signal, ref: false }).catch(() => {})]);
+      late.abort();
+      over = true;
     },
   };
 }

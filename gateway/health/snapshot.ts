@@ -1,9 +1,12 @@
-import { X509Certificate } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import type { GatewayStatus } from '../../contract/index.ts';
 import type { Buffer, BufferStatus } from '../buffer/index.ts';
 import type { ForwarderStatus } from '../forwarder/index.ts';
 import type { Input, InputStatus } from '../inputs/index.ts';
+import { type CertificateExpiry, certificateAdvice } from './certificates.ts';
+
+/** The last time the contract can carry. */
+const MAX_TS = 4_102_444_800_000;
 
 /** What the gateway's account of itself is made of. */
 export interface Parts {
@@ -18,8 +21,7 @@ export interface Parts {
   readonly inputs: readonly Pick<Input, 'name' | 'status'>[];
   /** Frames that devices gave up, by their own account. */
   readonly framesLost: () => number;
-  /** PEM texts whose expiry matters to this gateway. */
-  readonly certificates: readonly string[];
+  readonly certificates: readonly CertificateExpiry[];
   readonly now: () => number;
 }
 
@@ -43,6 +45,11 @@ export interface Verdict {
 export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
   const [buffer, disk] = await Promise.all([parts.buffer.status(), statfs(parts.bufferDir)]);
   const forwarder = parts.forwarder.status();
+  // The contract cannot carry a later time, and that is as good as for ever.
+  const certificates = parts.certificates.map(({ name, expiresAt }) => ({
+    name,
+    expiresAt: Math.min(MAX_TS, expiresAt),
+  }));
   const inputs = parts.inputs.map((input) => ({ name: input.name, ...input.status() }));
   const status: GatewayStatus = {
     gateway: parts.gateway,
@@ -62,27 +69,28 @@ export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
     },
     inputs: inputs.map(({ name, state, detail }) => ({ name, state, detail })),
     disk: { freeBytes: disk.bavail * disk.bsize, bufferBytes: buffer.bytes },
-    certificateExpiresAt: earliestExpiry(parts.certificates),
+    certificateExpiresAt: certificates.length === 0 ? null : Math.min(...certificates.map((c) => c.expiresAt)),
+    certificates,
+    state: 'running',
   };
-  const health = judge(buffer, forwarder, inputs);
   const { maxBytes } = parts;
-  return { status, buffer: { ...buffer, maxBytes }, forwarder, inputs, framesLost: parts.framesLost(), health };
+  const health = judge(buffer, forwarder, inputs, certificateAdvice(certificates, status.ts));
+  const framesLost = parts.framesLost();
+  return { status, buffer: { ...buffer, maxBytes }, forwarder, inputs, framesLost, health };
 }
 
-function judge(buffer: BufferStatus, forwarder: ForwarderStatus, inputs: Snapshot['inputs']): Verdict {
+function judge(
+  buffer: BufferStatus,
+  forwarder: ForwarderStatus,
+  inputs: Snapshot['inputs'],
+  advice: readonly string[],
+): Verdict {
   const failing = inputs.filter(({ state }) => state === 'failed').map(({ name, detail }) => `${name}: ${detail}`);
   if (buffer.problem !== null) failing.push(`the buffer refuses readings: ${buffer.problem}`);
   const degraded = inputs.filter(({ state }) => state === 'waiting').map(({ name, detail }) => `${name}: ${detail}`);
   if (forwarder.error !== undefined) degraded.push(`Kafka cannot be reached: ${forwarder.error}`);
+  if (forwarder.warning !== undefined) degraded.push(`Kafka: ${forwarder.warning}`);
+  degraded.push(...advice);
   const state = failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok';
   return { state, reasons: [...failing, ...degraded] };
-}
-
-/** The last time the contract can carry. A certificate may be good for longer, which is as good as for ever. */
-const MAX_TS = 4_102_444_800_000;
-
-/** ms since the epoch; null where there are no certificates. */
-function earliestExpiry(certificates: readonly string[]): number | null {
-  const expiries = certificates.map((pem) => new X509Certificate(pem).validToDate.getTime());
-  return expiries.length === 0 ? null : Math.min(MAX_TS, ...expiries);
 }

@@ -65,7 +65,7 @@ test('every acknowledged reading arrives, in order and once by its identity, tho
     kafka: () => openProducer(as(kafka, 'gateway')),
     gateway: 'gw-1',
     topic: TOPICS.raw.name,
-    backlogShare: 0.5,
+    settings: { backlogShare: 0.5, batchBytes: 900_000, lingerMs: 5 },
     log: { info: () => {}, warn: () => {} },
     limits: { lastRetryMs: 500 },
   });

@@ -1,0 +1,29 @@
+/** When a certificate that this gateway depends on expires. */
+export interface CertificateExpiry {
+  /** `kafka_ca`, `kafka_client`, `kafka_broker`, `mqtt`, … */
+  readonly name: string;
+  /** ms since the epoch */
+  readonly expiresAt: number;
+}
+
+/** From so long before its end on, a certificate is a reason to look: time enough for whoever comes by once a month. */
+export const WARN_MS = 30 * 86_400_000;
+
+const REPLACE: Readonly<Record<string, string>> = {
+  kafka_ca: 'put the new authority beside the old one in kafka.caFile',
+  kafka_client: 'write a new one to kafka.certFile and kafka.keyFile',
+  kafka_broker: 'renew it on the brokers; nothing is to be done here',
+};
+
+/** What to do about certificates that end soon or have ended, a sentence for each. `now` is ms since the epoch. */
+export function certificateAdvice(certificates: readonly CertificateExpiry[], now: number): string[] {
+  return certificates
+    .filter(({ expiresAt }) => expiresAt - now < WARN_MS)
+    .map(({ name, expiresAt }) => {
+      const when = expiresAt <= now ? 'expired on' : `expires in ${daysLeft(expiresAt, now)} days, on`;
+      const what = REPLACE[name] ?? `write a new one to inputs.${name}.tls`;
+      return `the certificate ${name} ${when} ${new Date(expiresAt).toISOString().slice(0, 10)}: ${what}`;
+    });
+}
+
+export const daysLeft = (expiresAt: number, now: number): number => Math.floor((expiresAt - now) / 86_400_000);

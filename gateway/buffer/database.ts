@@ -1,15 +1,22 @@
-import { randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
-import { HeadwaterError } from '../../contract/index.ts';
+import { type Evicted, HeadwaterError } from '../../contract/index.ts';
+import { type Epoch, newEpoch } from './epochs.ts';
 import { migrateFrames } from './frames.ts';
+import { KINDS } from './protocol.ts';
 
 export const PAGE_BYTES = 4096;
 const SCHEMA_VERSION = 2;
 
 /** The one row of table `state`, as JSON: written by every commit, so it is always that of the records beside it. Arrays go by lane. */
 export interface State {
-  readonly incarnation: string;
+  /** Oldest first; the last one is the current. */
+  epochs: readonly Epoch[];
+  /** This opening and the one before it, and the commits there were at this one; see session.ts. */
+  session: { readonly now: string; readonly before: string; readonly commits: number };
+  commits: number;
   last: [number, number, number];
+  /** Everything up to here has left. */
+  released: [number, number, number];
   waiting: [number, number, number];
   counts: {
     acknowledged: number;
@@ -26,8 +33,11 @@ export interface State {
 
 export function newState(wallMs: number): State {
   return {
-    incarnation: randomBytes(6).toString('hex'),
+    epochs: [newEpoch()],
+    session: { now: '', before: '', commits: 0 },
+    commits: 0,
     last: [0, 0, 0],
+    released: [0, 0, 0],
     waiting: [0, 0, 0],
     counts: { acknowledged: 0, forwarded: 0, rejected: 0, duplicates: 0, evicted: 0, refused: 0 },
     ageMs: wallMs,
@@ -123,7 +133,27 @@ export function readState(db: DatabaseSync): State | undefined {
     );
   }
   const row = db.prepare('SELECT json FROM state').get();
-  return JSON.parse(row?.json as string) as State;
+  const state = JSON.parse(row?.json as string) as State & { readonly incarnation?: string };
+  if (state.epochs) return state;
+  const { incarnation, ...rest } = state;
+  const after = [0, 0, 0] as const;
+  return {
+    ...newState(0),
+    ...rest,
+    epochs: [{ incarnation: incarnation!, after: [...after] }],
+    released: headsOf(db, state),
+  };
+}
+
+/** Where the records of each lane begin. */
+function headsOf(db: DatabaseSync, { last }: State): State['released'] {
+  const head = db.prepare('SELECT id, kind, value FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT 1');
+  return last.map((end, lane) => {
+    const row = head.get(rowOf(lane, 0), endOf(lane));
+    if (!row) return end;
+    const evicted = KINDS[row.kind as number] === 'evicted';
+    return (evicted ? (JSON.parse(row.value as string) as Evicted).from : sequenceOf(row.id as number)) - 1;
+  }) as State['released'];
 }
 
 /** From layout 1: the memory of QoS 2, and a wider window of frames. */
@@ -140,6 +170,8 @@ function migrate(db: DatabaseSync): void {
 
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
+const SQLITE_IOERR = 10;
+const SQLITE_FULL = 13;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 
@@ -154,8 +186,18 @@ export function saysNoTable(error: unknown): boolean {
   return sqliteCode(error) === SQLITE_ERROR && (error as Error).message.startsWith('no such table');
 }
 
+/** What is found to be wrong with the database by looking at its content. */
+export class Damage extends Error {}
+
+/** Whether the disk is full or failed at this. */
+export function saysDiskFailed(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  const sqlite = sqliteCode(error);
+  return sqlite === SQLITE_IOERR || sqlite === SQLITE_FULL || code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO';
+}
+
 /** Whether the error says that the file itself is damaged, as against a disk that is full or failing. */
 export function saysDamaged(error: unknown): boolean {
   const code = sqliteCode(error);
-  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB || error instanceof SyntaxError;
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB || error instanceof SyntaxError || error instanceof Damage;
 }

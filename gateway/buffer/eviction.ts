@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Evicted } from '../../contract/index.ts';
 import { endOf, rowOf, type State, sequenceOf } from './database.ts';
+import { endOfEpoch } from './epochs.ts';
 import { KINDS } from './protocol.ts';
 
 const EVICTED = KINDS.indexOf('evicted');
@@ -26,7 +27,7 @@ export class Evictor {
            max(id) AS last, max(ts) AS ts, max(stored) AS stored
          FROM (SELECT * FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT ${STEP}) WHERE stored < ?`,
       ),
-      first: db.prepare('SELECT id, kind, value FROM records WHERE id > ? ORDER BY id LIMIT 1'),
+      first: db.prepare('SELECT id, kind, value FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT 1'),
       remove: db.prepare('DELETE FROM records WHERE id > ? AND id <= ?'),
       announce: db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?)'),
     };
@@ -58,17 +59,27 @@ export class Evictor {
   }
 
   #evictStep(lane: number, storedBefore: number, reason: string, state: State): boolean {
-    const after = rowOf(lane, this.#handedOut[lane]!);
-    const { records, readings, news, last, ts, stored } = this.#sql.oldest.get(
-      after,
-      endOf(lane),
-      storedBefore,
-    ) as Record<'records' | 'readings' | 'news' | 'last' | 'ts' | 'stored', number>;
-    if (news === 0) return false;
-    const first = this.#sql.first.get(after)!;
-    const earlier = first.kind === EVICTED ? (JSON.parse(first.value as string) as Evicted) : undefined;
+    for (let after = rowOf(lane, this.#handedOut[lane]!); ; ) {
+      const first = this.#sql.first.get(after, endOf(lane)) as unknown as First | undefined;
+      if (!first) return false;
+      // An announcement stays within one incarnation, so that its range means something to the hub.
+      const end = endOfEpoch(state.epochs, lane, sequenceOf(first.id));
+      const until = end === undefined ? endOf(lane) : rowOf(lane, end) + 1;
+      const oldest = this.#sql.oldest.get(after, until, storedBefore) as unknown as Oldest;
+      if (oldest.news > 0) {
+        this.#replace(lane, after, first, oldest, reason, state);
+        return true;
+      }
+      if (end === undefined) return false;
+      after = rowOf(lane, end);
+    }
+  }
+
+  #replace(lane: number, after: number, first: First, oldest: Oldest, reason: string, state: State): void {
+    const { records, readings, last, ts, stored } = oldest;
+    const earlier = first.kind === EVICTED ? (JSON.parse(first.value) as Evicted) : undefined;
     const evicted: Evicted = {
-      from: earlier?.from ?? sequenceOf(first.id as number),
+      from: earlier?.from ?? sequenceOf(first.id),
       to: sequenceOf(last),
       reason:
         earlier && !earlier.reason.includes(reason) ? `${earlier.reason}; ${reason}` : (earlier?.reason ?? reason),
@@ -77,6 +88,13 @@ export class Evictor {
     this.#sql.announce.run(last, EVICTED, ts, stored, JSON.stringify(evicted));
     state.waiting[lane]! -= records - 1;
     state.counts.evicted += readings;
-    return true;
   }
 }
+
+interface First {
+  readonly id: number;
+  readonly kind: number;
+  readonly value: string;
+}
+
+type Oldest = Readonly<Record<'records' | 'readings' | 'news' | 'last' | 'ts' | 'stored', number>>;

@@ -92,18 +92,19 @@ function unpackId(next: <T extends string | number | boolean>() => T): DeviceId 
 
 export function packRecords(records: readonly Stored[]): Packed {
   const flat: (string | number)[] = [];
-  for (const { sequence, kind, value } of records) flat.push(sequence, KINDS.indexOf(kind), value);
+  for (const { sequence, identity, kind, value } of records) flat.push(sequence, identity, KINDS.indexOf(kind), value);
   return flat;
 }
 
 export function unpackRecords(lane: number, flat: Packed): Stored[] {
   const records: Stored[] = [];
-  for (let at = 0; at < flat.length; at += 3) {
+  for (let at = 0; at < flat.length; at += 4) {
     records.push({
       lane: LANES[lane]!,
       sequence: flat[at] as number,
-      kind: KINDS[flat[at + 1] as number]!,
-      value: flat[at + 2] as string,
+      identity: flat[at + 1] as string,
+      kind: KINDS[flat[at + 2] as number]!,
+      value: flat[at + 3] as string,
     });
   }
   return records;

@@ -1,6 +1,9 @@
-import { openSync, readdirSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { openSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { openBuffer } from './index.ts';
+import { rowOf } from './database.ts';
+import { type Buffer as DiskBuffer, openBuffer, type Stored } from './index.ts';
+import { noteDamage } from './recovery.ts';
 import { Store } from './store.ts';
 import { folder, frame, message, optionsFor, outcomesOf, TestClock } from './testing.ts';
 
@@ -22,7 +25,7 @@ const numbers = (store: Store): number[] =>
     .filter(({ kind }) => kind === 'reading')
     .map(({ value }) => JSON.parse(value).n);
 
-test('damaged pages cost only what was on them: the rest is salvaged in order, under a new incarnation, and the hub is told', () => {
+test('damaged pages cost only what was on them: the rest keeps its identity, and the hub is told exactly what is gone', () => {
   using dir = folder();
   const before = fill(dir.path);
   const file = openSync(`${dir.path}/buffer.db`, 'r+');
@@ -30,15 +33,16 @@ test('damaged pages cost only what was on them: the rest is salvaged in order, u
 
   const store = new Store(optionsFor(dir.path), new TestClock());
   expect(store.incarnation).not.toBe(before);
-  const salvaged = numbers(store);
-  expect(salvaged.length).toBeGreaterThan(1700);
+  const shown = store.peek(1, 0, ...ALL);
+  const salvaged = shown.filter(({ kind }) => kind === 'reading');
+  expect(salvaged.length).toBeGreaterThan(1900);
   expect(salvaged.length).toBeLessThan(2000);
-  expect(salvaged).toEqual([...salvaged].sort((a, b) => a - b));
-  expect(store.peek(1, 0, ...ALL).map(({ sequence }) => sequence)).toEqual(
-    Array.from({ length: salvaged.length + 1 }, (_, at) => at + 1),
-  );
-  const told = store.peek(1, salvaged.length, 1, 10_000)[0]!;
-  expect(told.kind).toBe('rejected');
+  for (const { value, identity } of salvaged) expect(identity).toBe(`${before}/live/${JSON.parse(value).n + 1}`);
+  const gone = shown.filter(({ kind }) => kind === 'evicted').map(({ value }) => JSON.parse(value));
+  expect(gone.reduce((sum, { from, to }) => sum + to - from + 1, 0)).toBe(2000 - salvaged.length);
+  expect(gone[0].reason).toBe('the buffer was damaged');
+  const told = shown.at(-1)!;
+  expect(told).toMatchObject({ kind: 'rejected', identity: `${store.incarnation}/live/1` });
   expect(JSON.parse(told.value)).toMatchObject({ origin: 'buffer', code: 'BUFFER_DAMAGED', reason: store.recovered });
   expect(outcomesOf(store.commit([message('again', frame(2000)), message('new', frame(2001))], none))).toEqual([
     'duplicate',
@@ -51,6 +55,45 @@ test('damaged pages cost only what was on them: the rest is salvaged in order, u
   expect(next.recovered).toBe(null);
   expect(next.incarnation).toBe(store.incarnation);
   next.close();
+});
+
+test('damage at the beginning and the end of a lane is told too, and what had left is not', () => {
+  using dir = folder();
+  const clock = new TestClock();
+  const first = new Store(optionsFor(dir.path), clock);
+  first.commit(
+    Array.from({ length: 2000 }, (_, n) => message({ n, padding: 'x'.repeat(200) })),
+    none,
+  );
+  first.commit([], new Map([[1, 500]]));
+  first.close();
+  const db = new DatabaseSync(`${dir.path}/buffer.db`);
+  db.exec(`DELETE FROM records WHERE id <= ${rowOf(1, 600)} OR id > ${rowOf(1, 1900)}`);
+  db.close();
+  noteDamage(dir.path, 'met while running');
+
+  const store = new Store(optionsFor(dir.path), clock);
+  const shown = store.peek(1, 500, ...ALL);
+  expect(JSON.parse(shown[0]!.value)).toMatchObject({ from: 501, to: 600 });
+  expect(JSON.parse(shown.at(-2)!.value)).toMatchObject({ from: 1901, to: 2000 });
+  store.close();
+});
+
+test('a repair that was cut off is done again from the beginning, or finished', () => {
+  using dir = folder();
+  fill(dir.path);
+  noteDamage(dir.path, 'met while running');
+  writeFileSync(`${dir.path}/buffer.repaired.db`, 'half of a repair');
+  new Store(optionsFor(dir.path), new TestClock()).close();
+  const clock = new TestClock();
+  let store = new Store(optionsFor(dir.path), clock);
+  expect(numbers(store)).toHaveLength(2000);
+  store.close();
+
+  renameSync(`${dir.path}/buffer.db`, `${dir.path}/buffer.repaired.db`);
+  store = new Store(optionsFor(dir.path), clock);
+  expect(numbers(store)).toHaveLength(2000);
+  store.close();
 });
 
 test('a buffer cut short, overwritten from the start, or no database at all still opens', () => {
@@ -80,21 +123,51 @@ test('only the newest damaged file is kept', () => {
   expect(readdirSync(dir.path).filter((name) => name.startsWith('buffer.corrupt-'))).toHaveLength(1);
 });
 
-test('damage met while running ends the buffer with a reason, and opening it again repairs it', async () => {
+test('damage that opening does not look for is met while running, ends the buffer with a reason, and is repaired by opening it again', async () => {
   using dir = folder();
-  // More than SQLite's cache holds, so that it comes to read what is damaged.
-  fill(dir.path, 20_000);
-  const buffer = await openBuffer(optionsFor(dir.path));
+  // More than is checked at opening.
+  const before = fill(dir.path, 80_000);
   const file = openSync(`${dir.path}/buffer.db`, 'r+');
-  for (let page = 40; page < 100; page++) writeSync(file, Buffer.alloc(4096, 0xa5), 0, 4096, page * 4096);
-  await expect(buffer.peek('live', 0, { records: 5000, bytes: 10_000_000 })).rejects.toMatchObject({
-    code: 'BUFFER_DISK',
-  });
+  for (let page = 1000; page < 1060; page++) writeSync(file, Buffer.alloc(4096, 0xa5), 0, 4096, page * 4096);
+  const buffer = await openBuffer(optionsFor(dir.path));
+  expect(buffer.recovered).toBe(null);
+  const read = async (from: DiskBuffer) => {
+    const found: Stored[] = [];
+    for (;;) {
+      const after = found.at(-1)?.sequence ?? 0;
+      const next = await from.peek('live', after, { records: 5000, bytes: 10_000_000 });
+      if (next.length === 0) return found;
+      found.push(...next);
+    }
+  };
+  await expect(read(buffer)).rejects.toMatchObject({ code: 'BUFFER_DISK' });
   expect((await buffer.failed).message).toMatch(/malformed/);
   expect(await buffer.submit(message('new'))).toBe('refused');
   await buffer.close();
 
   const again = await openBuffer(optionsFor(dir.path));
   expect(again.recovered).toMatch(/set aside/);
+  const found = await read(again);
+  const readings = found.filter(({ kind }) => kind === 'reading');
+  expect(readings.length).toBeGreaterThan(78_000);
+  expect(readings.every(({ identity }) => identity.startsWith(before))).toBe(true);
   await again.close();
+  const last = await openBuffer(optionsFor(dir.path));
+  expect(last.recovered).toBe(null);
+  await last.close();
+});
+
+test('a record that is gone from the middle without a word is damage', () => {
+  using dir = folder();
+  fill(dir.path);
+  const db = new DatabaseSync(`${dir.path}/buffer.db`);
+  db.exec('DELETE FROM records WHERE id = (SELECT min(id) + 700 FROM records)');
+  db.close();
+  const store = new Store(optionsFor(dir.path), new TestClock());
+  expect(store.peek(1, 0, 700, 1_000_000)).toHaveLength(700);
+  expect(() => store.peek(1, 700, ...ALL)).toThrow(/comes after 700/);
+  store.close('a hole');
+  const repaired = new Store(optionsFor(dir.path), new TestClock());
+  expect(repaired.peek(1, 0, ...ALL)[700]).toMatchObject({ kind: 'evicted', sequence: 701 });
+  repaired.close();
 });

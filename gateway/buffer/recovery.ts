@@ -1,35 +1,44 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { HeadwaterError, type Rejected } from '../../contract/index.ts';
+import { HeadwaterError } from '../../contract/index.ts';
 import {
   createTables,
+  Damage,
   endOf,
   newState,
   openDatabase,
+  PAGE_BYTES,
   readState,
   rowOf,
   type State,
   saysDamaged,
-  saysNoTable,
+  saysDiskFailed,
 } from './database.ts';
-import { migrateFrames } from './frames.ts';
-import { KINDS } from './protocol.ts';
+import { newEpoch } from './epochs.ts';
+import { commitsBehindDamage } from './journal.ts';
+import { inTransaction, salvage, tell } from './salvage.ts';
+import { type Note, newSession, readNote, signOfReplacement, writeNote } from './session.ts';
 
-const CHUNK = 1000;
-const LIVE = 1;
+/** Up to this size the whole database is checked at opening; a larger one where it may be damaged only as it is read. */
+const CHECKED_BYTES = 16 * 1024 * 1024;
 
 export interface Opened {
   readonly path: string;
   readonly db: DatabaseSync;
   readonly state: State;
   readonly recovered: string | null;
+  /** Whether this opening is noted beside the database; see session.ts. */
+  readonly noted: boolean;
 }
 
 /**
- * Opens the buffer of `dir`. A damaged database is set aside as `buffer.corrupt-<time>.db` (only the newest such is kept: the disk is bounded)
- * and what can be read of it goes into a new one, under a new incarnation: the records get new sequences there, so any that Kafka already had but
- * the damaged file did not know to be released arrive a second time. The hub is told by a `rejected` record.
+ * Opens the buffer of `dir`; how long that takes does not depend on how much is in it. What is found wrong is repaired and told to the hub by a
+ * `rejected` record:
+ * - A damaged database is set aside as `buffer.corrupt-<time>.db` (only the newest such is kept: the disk is bounded) and what can be read of it
+ *   goes into a new one. Damage that is met later ends the buffer, and is noted, so that the next opening repairs it.
+ * - A database that is not the one last used here (an old copy; commits lost with its journal) goes on under a new incarnation: the numbers it
+ *   would give out next may have been given already. Its records keep the identity they had.
  *
  * @throws HeadwaterError `BUFFER_OPEN`, `BUFFER_IN_USE`, `BUFFER_NEWER`
  */
@@ -37,15 +46,10 @@ export function openOrRepair(dir: string, walLimit: number, now: number): Opened
   const path = join(dir, 'buffer.db');
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    try {
-      return { path, ...openSound(path, walLimit, now), recovered: null };
-    } catch (error) {
-      if (!saysDamaged(error)) throw error;
-      const aside = setAside(dir, path, now);
-      const { db, state } = openSound(path, walLimit, now);
-      const recovered = salvage(aside, walLimit, db, state, now);
-      return { path, db, state, recovered };
-    }
+    const note = readNote(dir);
+    const found = openWhole(dir, walLimit, now, note);
+    const noted = startSession(dir, found, note?.session ?? '');
+    return { path, ...found, noted };
   } catch (error) {
     if (error instanceof HeadwaterError) throw error;
     throw new HeadwaterError(
@@ -56,13 +60,58 @@ export function openOrRepair(dir: string, walLimit: number, now: number): Opened
   }
 }
 
+/** The next opening will repair the database, whatever a quick look at it says then. @throws the file system's error */
+export function noteDamage(dir: string, damage: string): void {
+  writeNote(dir, { ...(readNote(dir) ?? { session: '', commits: 0, closing: true }), damage });
+}
+
+type Found = Omit<Opened, 'path' | 'noted'>;
+
+function openWhole(dir: string, walLimit: number, now: number, note: Note | undefined): Found {
+  const path = join(dir, 'buffer.db');
+  const journal = `${path}-wal`;
+  const repaired = join(dir, 'buffer.repaired.db');
+  // The damaged one was moved away, and then there was no time for the rest.
+  if (!existsSync(path) && existsSync(repaired)) renameSync(repaired, path);
+  const hadJournal = existsSync(journal);
+  try {
+    if (note?.damage !== undefined) throw new Damage(note.damage);
+    const lostCommits = commitsBehindDamage(journal, PAGE_BYTES);
+    if (lostCommits > 0) copyFileSync(journal, `${nameAside(dir, now)}-wal`);
+    const { db, state } = openSound(path, walLimit, now);
+    const sign =
+      lostCommits > 0
+        ? `its journal is damaged (a copy was set aside), and the ${lostCommits} commits behind the damage cannot be read`
+        : signOfReplacement(dir, note, state, hadJournal);
+    return { db, state, recovered: sign && goOnAsNew(db, state, sign, now) };
+  } catch (error) {
+    if (!saysDamaged(error)) throw error;
+    for (const suffix of ['', '-wal']) rmSync(repaired + suffix, { force: true });
+    const aside = nameAside(dir, now);
+    const { db, state } = openSound(repaired, walLimit, now);
+    const recovered = salvage({ damaged: path, aside, walLimit, db, state, now });
+    db.close();
+    for (const suffix of ['-wal', '']) {
+      if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+    }
+    renameSync(repaired, path);
+    return { ...openSound(path, walLimit, now), recovered };
+  }
+}
+
 function openSound(path: string, walLimit: number, now: number): { db: DatabaseSync; state: State } {
   const db = openDatabase(path, walLimit);
   try {
-    const verdict = db.prepare('PRAGMA quick_check(1)').get()!.quick_check;
-    if (verdict !== 'ok') throw new SyntaxError(String(verdict));
+    check(db, path);
     const found = readState(db);
-    if (found) return { db, state: found };
+    if (found) {
+      // One end a query: for both in one, SQLite reads all that is between.
+      for (const end of ['min(id)', 'max(id)']) {
+        const select = db.prepare(`SELECT ${end} FROM records WHERE id > ? AND id < ?`);
+        for (const lane of found.last.keys()) select.get(rowOf(lane, 0), endOf(lane));
+      }
+      return { db, state: found };
+    }
     const state = newState(now);
     createTables(db, state);
     return { db, state };
@@ -72,118 +121,53 @@ function openSound(path: string, walLimit: number, now: number): { db: DatabaseS
   }
 }
 
-function setAside(dir: string, path: string, now: number): string {
-  for (const file of readdirSync(dir)) {
-    if (file.startsWith('buffer.corrupt-')) rmSync(join(dir, file));
+/** The tables that are read at opening, at least: they are small, whatever waits in the buffer. */
+function check(db: DatabaseSync, path: string): void {
+  const small = statSync(path).size <= CHECKED_BYTES;
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'records'").all();
+  for (const of of small ? ['1'] : tables.map(({ name }) => `"${name}"`)) {
+    const verdict = db.prepare(`PRAGMA quick_check(${of})`).get()!.quick_check;
+    if (verdict !== 'ok') throw new Damage(String(verdict));
   }
-  const aside = join(dir, `buffer.corrupt-${new Date(now).toISOString().replaceAll(':', '-')}.db`);
-  for (const suffix of ['-wal', '']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
-  }
-  return aside;
 }
 
-/** Copies what can be read, a chunk a commit, and tells what was done. A full disk ends it early; the file set aside still has the rest. */
-function salvage(aside: string, walLimit: number, db: DatabaseSync, state: State, now: number): string {
-  let announced = 0;
-  let trouble = '';
-  try {
-    const damaged = openDatabase(aside, walLimit);
-    try {
-      for (const lane of state.last.keys()) announced += copyLane(damaged, db, state, lane);
-      copyTable(damaged, db, 'frames', 5);
-      copyTable(damaged, db, 'packets', 4);
-      copyTable(damaged, db, 'inbound', 4);
-      migrateFrames(db);
-    } finally {
-      damaged.close();
-    }
-  } catch (error) {
-    trouble = `; it ended early: ${(error as Error).message}`;
-    if (db.isTransaction) db.exec('ROLLBACK');
-    Object.assign(state, readState(db));
-  }
-  const summary =
-    `the buffer was damaged and set aside as ${basename(aside)}: ${state.waiting[0] + state.waiting[1] + state.waiting[2]} records ` +
-    `were salvaged, ${announced} announcements of evicted readings were dropped${trouble}`;
-  const told: Rejected = { origin: 'buffer', code: 'BUFFER_DAMAGED', reason: summary, bytes: '', receivedAt: now };
-  inTransaction(db, state, () => {
-    add(db, state, LIVE, KINDS.indexOf('rejected'), now, JSON.stringify(told));
-    state.counts.rejected++;
-  });
+function goOnAsNew(db: DatabaseSync, state: State, sign: string, now: number): string {
+  const summary = `the buffer is not the one last used here: ${sign}. New readings go under a new incarnation`;
+  state.epochs = [...state.epochs, newEpoch(state.last)];
+  const { acknowledged, forwarded, evicted } = state.counts;
+  state.counts = { ...newState(now).counts, acknowledged: acknowledged - forwarded - evicted };
+  inTransaction(db, state, () => tell(db, state, 'BUFFER_REPLACED', summary, now));
   return summary;
 }
 
-/** Reads a lane in order; where pages are damaged, tries again further and further on. Gives the number of `evicted` records met. */
-function copyLane(from: DatabaseSync, to: DatabaseSync, state: State, lane: number): number {
-  let after = rowOf(lane, 0);
-  let skip = 1;
-  let announced = 0;
-  for (;;) {
-    let rows: Record<string, unknown>[] = [];
-    try {
-      const select = from.prepare('SELECT * FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT ?');
-      for (const row of select.iterate(after, endOf(lane), CHUNK)) rows.push(row);
-      if (rows.length === 0) return announced;
-    } catch (error) {
-      if (!saysDamaged(error)) throw error;
-      if (rows.length === 0) {
-        after += skip;
-        skip *= 2;
-        if (after >= endOf(lane)) return announced;
-        continue;
-      }
-    }
-    skip = 1;
-    after = rows.at(-1)!.id as number;
-    announced += rows.filter(({ kind }) => KINDS[kind as number] === 'evicted').length;
-    rows = rows.filter(isSound);
-    inTransaction(to, state, () => {
-      for (const { kind, ts, value } of rows) {
-        add(to, state, lane, kind as number, ts as number, value as string);
-        if (KINDS[kind as number] === 'reading') state.counts.acknowledged++;
-        else state.counts.rejected++;
-      }
-    });
-  }
-}
-
-function isSound({ kind, ts, value }: Record<string, unknown>): boolean {
-  if (!Number.isSafeInteger(ts) || typeof value !== 'string') return false;
+/**
+ * First in the database, then beside it; nothing is taken in before both are synced. False where the disk had no room for it: the store does the
+ * rest when it has.
+ */
+function startSession(dir: string, { db, state }: Found, before: string): boolean {
+  const session = { now: newSession(), before, commits: state.commits };
+  const old = state.session;
   try {
-    JSON.parse(value);
-  } catch {
+    state.session = session;
+    inTransaction(db, state, () => {});
+  } catch (error) {
+    if (!saysDiskFailed(error)) throw error;
+    state.session = old;
+    return true;
+  }
+  try {
+    writeNote(dir, { session: session.now, commits: state.commits, closing: false });
+    return true;
+  } catch (error) {
+    if (!saysDiskFailed(error)) throw error;
     return false;
   }
-  return KINDS[kind as number] === 'reading' || KINDS[kind as number] === 'rejected';
 }
 
-/** As far as it can be read: without this memory a repeat is stored twice, no more. */
-function copyTable(
-  from: DatabaseSync,
-  to: DatabaseSync,
-  table: 'frames' | 'packets' | 'inbound',
-  columns: number,
-): void {
-  to.exec('BEGIN IMMEDIATE');
-  const insert = to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
-  try {
-    for (const row of from.prepare(`SELECT * FROM ${table}`).iterate()) insert.run(...Object.values(row));
-  } catch (error) {
-    if (!saysDamaged(error) && !saysNoTable(error)) throw error;
+/** A name for what is set aside; what was set aside before makes room. */
+function nameAside(dir: string, now: number): string {
+  for (const file of readdirSync(dir)) {
+    if (file.startsWith('buffer.corrupt-')) rmSync(join(dir, file));
   }
-  to.exec('COMMIT');
-}
-
-function add(db: DatabaseSync, state: State, lane: number, kind: number, ts: number, value: string): void {
-  const sequence = ++state.last[lane]!;
-  state.waiting[lane]!++;
-  db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?)').run(rowOf(lane, sequence), kind, ts, state.ageMs, value);
-}
-
-function inTransaction(db: DatabaseSync, state: State, write: () => void): void {
-  db.exec('BEGIN IMMEDIATE');
-  write();
-  db.prepare('UPDATE state SET json = ?').run(JSON.stringify(state));
-  db.exec('COMMIT');
+  return join(dir, `buffer.corrupt-${new Date(now).toISOString().replaceAll(':', '-')}.db`);
 }

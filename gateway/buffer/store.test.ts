@@ -87,7 +87,13 @@ test('the buffer behaves like three queues and a set of frame numbers, whatever 
         }
         for (const [lane, queue] of lanes.entries()) {
           expect(store.peek(lane, 0, ...ALL)).toEqual(
-            queue.map(({ sequence, value }) => ({ lane: LANES[lane], sequence, kind: 'reading', value })),
+            queue.map(({ sequence, value }) => ({
+              lane: LANES[lane],
+              sequence,
+              identity: `${incarnation}/${LANES[lane]}/${sequence}`,
+              kind: 'reading',
+              value,
+            })),
           );
         }
         expect(store.last).toEqual(last);

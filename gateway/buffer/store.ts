@@ -1,20 +1,18 @@
-import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { HeadwaterError, LANES } from '../../contract/index.ts';
+import { type Evicted, HeadwaterError, LANES } from '../../contract/index.ts';
 import { Ages, type Clock } from './ages.ts';
-import { endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
+import { Damage, endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
+import { asForwarded, epochsAfter } from './epochs.ts';
 import { Evictor } from './eviction.ts';
 import { KINDS, OUTCOMES } from './protocol.ts';
-import { type Opened, openOrRepair } from './recovery.ts';
+import { noteDamage, type Opened, openOrRepair } from './recovery.ts';
 import { Repeats } from './repeats.ts';
+import { writeNote } from './session.ts';
+import { bytesOf, MIN_BYTES, sizeOf, walLimitOf } from './sizes.ts';
 import type { BufferOptions, BufferStatus, Stored, Submission } from './types.ts';
 
 const [ALARM, LIVE, BACKLOG] = [0, 1, 2] as const;
 const [STORED, DUPLICATE, REFUSED] = OUTCOMES.map((_, code) => code) as [number, number, number];
-/** What a record takes on disk beside its value, and a submission for the memory of its id. */
-const RECORD_OVERHEAD = 64;
-const SUBMISSION_OVERHEAD = 80;
-const MIN_BYTES = 1024 * 1024;
 /** Refusing ends when the buffer is down to this share of its bound, so that it does not go on and off with every batch sent. */
 const ACCEPT_AGAIN = 0.9;
 const VACUUM_PAGES = 256;
@@ -29,7 +27,8 @@ const VACUUM_PAGES = 256;
  * 3. Records leave by `release`, oldest first, or by eviction; evicted ranges are replaced by one `evicted` record at the range's last sequence.
  *    So what `peek` shows of a lane has no hole that is not announced. What `peek` has shown is never evicted.
  * 4. The files together stay below `maxBytes`: pages in use plus the journal, which is checkpointed when it reaches `walLimit`.
- * 5. A new database file gets a new incarnation; nothing else changes it.
+ * 5. A new database gets a new incarnation, and so does one that is not the one last used here (see session.ts): nothing new is ever given an
+ *    identity that was given before. Records keep theirs.
  */
 export class Store {
   readonly recovered: string | null;
@@ -49,14 +48,19 @@ export class Store {
   >;
   #state: State;
   #full = false;
+  #noted: boolean;
+  /** Per lane, up to where `peek` has read without a hole. */
+  readonly #shown = [0, 0, 0];
 
-  constructor(options: BufferOptions, clock: Clock, { path, db, state, recovered }: Opened = open(options, clock)) {
+  constructor(options: BufferOptions, clock: Clock, opened: Opened = open(options, clock)) {
+    const { path, db, state, recovered, noted } = opened;
     this.#options = options;
     this.#clock = clock;
     this.#walLimit = walLimitOf(options);
     this.#pageLimit = options.maxBytes - 2 * this.#walLimit;
     this.#path = path;
     this.recovered = recovered;
+    this.#noted = noted;
     this.#db = db;
     this.#state = state;
     this.#ages = new Ages(clock, state);
@@ -79,7 +83,7 @@ export class Store {
   }
 
   get incarnation(): string {
-    return this.#state.incarnation;
+    return this.#state.epochs.at(-1)!.incarnation;
   }
 
   /** Highest sequence of each lane. */
@@ -102,6 +106,7 @@ export class Store {
       changed ||= wrote;
       if (changed) {
         this.#repeats.save();
+        this.#state.commits++;
         this.#state.ageMs = this.#ages.now();
         this.#state.wallMs = this.#clock.wall();
         this.#sql.saveState.run(JSON.stringify(this.#state));
@@ -181,6 +186,8 @@ export class Store {
     this.#sql.remove.run(...range);
     this.#state.waiting[lane]! -= records;
     this.#state.counts.forwarded += readings;
+    this.#state.released[lane] = Math.min(sequence, this.#state.last[lane]!);
+    this.#state.epochs = epochsAfter(this.#state.epochs, this.#state.released);
     return true;
   }
 
@@ -188,17 +195,20 @@ export class Store {
     const found: Stored[] = [];
     let size = 0;
     for (const row of this.#sql.peek.iterate(rowOf(lane, after), endOf(lane), records)) {
-      const value = row.value as string;
-      size += Buffer.byteLength(value);
+      const [sequence, kind] = [sequenceOf(row.id as number), row.kind as number];
+      size += Buffer.byteLength(row.value as string);
       if (size > bytes && found.length > 0) break;
-      found.push({
-        lane: LANES[lane]!,
-        sequence: sequenceOf(row.id as number),
-        kind: KINDS[row.kind as number]!,
-        value,
-      });
+      const first = KINDS[kind] === 'evicted' ? (JSON.parse(row.value as string) as Evicted).from : sequence;
+      const before = found.at(-1)?.sequence ?? (after === this.#shown[lane] && after > 0 ? after : first - 1);
+      if (first !== before + 1) {
+        throw new Damage(`${LANES[lane]} record ${first} comes after ${before}: what was between them is gone`);
+      }
+      const forwarded = asForwarded(this.#state.epochs, lane, sequence, kind, row.value as string);
+      found.push({ lane: LANES[lane]!, sequence, kind: KINDS[kind]!, ...forwarded });
     }
-    if (found.length > 0) this.#evictor.handedOut(lane, found.at(-1)!.sequence);
+    if (found.length === 0) return found;
+    this.#shown[lane] = found.at(-1)!.sequence;
+    this.#evictor.handedOut(lane, this.#shown[lane]);
     return found;
   }
 
@@ -213,10 +223,10 @@ export class Store {
   }
 
   status(): Omit<BufferStatus, 'problem'> {
-    const { incarnation, waiting, counts } = this.#state;
+    const { waiting, counts } = this.#state;
     const heads = [ALARM, LIVE, BACKLOG].flatMap((lane) => this.#head(lane)?.ts ?? []);
     return {
-      incarnation,
+      incarnation: this.incarnation,
       readings: waiting[0] + waiting[1] + waiting[2],
       bytes: bytesOf(this.#path) + bytesOf(`${this.#path}-wal`),
       oldestTs: heads.length > 0 ? Math.min(...heads) : null,
@@ -227,7 +237,10 @@ export class Store {
 
   /** Keeps the journal within its limit. To be called after each commit, when it has been answered. */
   checkpoint(): void {
-    if (bytesOf(`${this.#path}-wal`) > this.#walLimit) this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    const due = bytesOf(`${this.#path}-wal`) > this.#walLimit;
+    if (due) this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    if (due || !this.#noted) this.#note(false);
+    this.#noted = true;
   }
 
   /**
@@ -248,8 +261,19 @@ export class Store {
   }
   #shrinking = false;
 
-  close(): void {
-    this.#db.close();
+  /** With `damage`, the next opening repairs the database. */
+  close(damage?: string): void {
+    try {
+      if (damage === undefined) this.#note(true);
+      else noteDamage(this.#options.dir, damage);
+    } finally {
+      this.#db.close();
+    }
+  }
+
+  #note(closing: boolean): void {
+    const { session, commits } = this.#state;
+    writeNote(this.#options.dir, { session: session.now, commits, closing });
   }
 
   /** The oldest record of a lane. */
@@ -268,22 +292,4 @@ export function open(options: BufferOptions, clock: Clock): Opened {
     throw new HeadwaterError('BUFFER_OPTIONS', `the buffer needs at least ${MIN_BYTES} bytes, not ${options.maxBytes}`);
   }
   return openOrRepair(options.dir, walLimitOf(options), clock.wall());
-}
-
-function walLimitOf({ maxBytes }: BufferOptions): number {
-  return Math.min(4 * 1024 * 1024, Math.max(256 * 1024, Math.floor(maxBytes / 16)));
-}
-
-/** Bytes of disk: records do not span pages, and those larger than one take whole pages of their own. */
-function sizeOf({ entries }: Submission): number {
-  let size = SUBMISSION_OVERHEAD;
-  for (const { value } of entries) {
-    const length = value.length + RECORD_OVERHEAD;
-    size += length > PAGE_BYTES ? 2 * PAGE_BYTES + length : PAGE_BYTES / Math.floor(PAGE_BYTES / length);
-  }
-  return size;
-}
-
-function bytesOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

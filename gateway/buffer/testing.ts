@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { linkSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Store } from './store.ts';
 import type { BufferOptions, DeviceId, Entry, Submission } from './types.ts';
 
 /* What the tests of this room share. */
@@ -25,6 +26,19 @@ export function optionsFor(dir: string, more: Partial<BufferOptions> = {}): Buff
     liveWithinMs: 10_000,
     ...more,
   };
+}
+
+/** Ends a store and leaves its files as a kill would, the same files as before. */
+export function crash({ path }: Folder, store: Store): void {
+  const names = ['buffer.db', 'buffer.db-wal'].map((name) => join(path, name));
+  const contents = names.map((name) => readFileSync(name));
+  const [note, kept] = [join(path, 'buffer.session'), join(path, 'kept')];
+  linkSync(note, kept);
+  store.close();
+  renameSync(kept, note);
+  writeFileSync(names[1]!, contents[1]!);
+  writeFileSync(names[0]!, contents[0]!, { flag: 'r+' });
+  truncateSync(names[0]!, contents[0]!.length);
 }
 
 /** A clock that the test moves. */

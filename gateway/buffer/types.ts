@@ -49,12 +49,16 @@ export type Outcome = 'stored' | 'duplicate' | 'refused';
 /** A stored record on its way to Kafka. */
 export interface Stored {
   readonly lane: Lane;
+  /** Its place in the lane of this buffer, for `peek` and `release`. */
   readonly sequence: number;
+  /** By which the hub knows it. Its number there is another than `sequence` after the buffer was replaced. */
+  readonly identity: string;
   readonly kind: RawKind;
   readonly value: string;
 }
 
 export interface BufferStatus {
+  /** That of new records. */
   readonly incarnation: string;
   /** Records waiting: readings, rejected messages and announcements of evictions. */
   readonly readings: number;

@@ -1,9 +1,10 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { HeadwaterError } from '../../contract/index.ts';
 import { systemClock } from './ages.ts';
-import { saysDamaged } from './database.ts';
+import { saysDamaged, saysDiskFailed } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type Answer, packRecords, type Request, unpackSubmissions } from './protocol.ts';
+import { noteDamage } from './recovery.ts';
 import { Store } from './store.ts';
 import type { BufferOptions } from './types.ts';
 
@@ -12,6 +13,9 @@ import type { BufferOptions } from './types.ts';
 const port = parentPort!;
 const answer = (message: Answer): void => port.postMessage(message);
 
+/** Reads that fail one after the other until the place is given up. */
+const BAD_SECTOR_READS = 10;
+
 /** The end of this thread: whoever opened the buffer learns why, and may open it again. */
 function fail(error: unknown): void {
   const { code, retryable } = error instanceof HeadwaterError ? error : { code: 'BUFFER_FAILED', retryable: true };
@@ -19,7 +23,14 @@ function fail(error: unknown): void {
   port.close();
 }
 
+function tryTo(work: () => void): void {
+  try {
+    work();
+  } catch {}
+}
+
 function serve(store: Store): void {
+  let failedReads = 0;
   const commits = new GroupCommit({
     store,
     gather() {
@@ -49,7 +60,8 @@ function serve(store: Store): void {
         break;
       case 'close':
         commits.close();
-        store.close();
+        // All that was acknowledged is on disk; a disk that fails at this changes nothing of that.
+        tryTo(() => store.close());
         answer({ type: 'closed' });
         port.close();
     }
@@ -57,17 +69,24 @@ function serve(store: Store): void {
 
   function damaged(error: unknown): void {
     commits.stop();
-    store.close();
+    tryTo(() => store.close((error as Error).message));
     fail(error);
   }
 
   function reply(call: number, work: () => unknown): void {
     try {
       answer({ type: 'result', call, result: work() });
+      failedReads = 0;
     } catch (error) {
       answer({ type: 'error', call, message: (error as Error).message });
-      if (saysDamaged(error)) damaged(error);
+      if (saysDamaged(error) || isBadSector(error)) damaged(error);
     }
+  }
+
+  /** A place that cannot be read again and again, on a disk that takes everything else, is as good as damaged. */
+  function isBadSector(error: unknown): boolean {
+    failedReads = saysDiskFailed(error) && commits.problem === null ? failedReads + 1 : 0;
+    return failedReads >= BAD_SECTOR_READS;
   }
 
   answer({ type: 'open', incarnation: store.incarnation, recovered: store.recovered, last: store.last });
@@ -77,5 +96,7 @@ function serve(store: Store): void {
 try {
   serve(new Store(workerData as BufferOptions, systemClock));
 } catch (error) {
+  const { dir } = workerData as BufferOptions;
+  if (saysDamaged(error)) tryTo(() => noteDamage(dir, (error as Error).message));
   fail(error);
 }

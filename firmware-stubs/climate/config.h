@@ -16,9 +16,13 @@
 #define INTERVAL_MS 1000
 #endif
 
-/* A frame not acknowledged within this time is sent again. */
+/* A frame not acknowledged within this time is sent again. While nothing at all is acknowledged the time doubles, up to
+   RESEND_MAX_MS. */
 #ifndef RESEND_MS
 #define RESEND_MS 2000
+#endif
+#ifndef RESEND_MAX_MS
+#define RESEND_MAX_MS 30000UL
 #endif
 
 /* From this temperature on, in hundredths of a degree Celsius, a frame is marked as an alarm. */
@@ -27,7 +31,12 @@
 #endif
 
 #define DEVICE_ID_MAX 64
-#define BOOT_ID_LENGTH 8
-#define FRAMES_KEPT 8
+
+/* Frames that wait for their acknowledgement, at most: half a minute of them. */
+#ifndef FRAMES_KEPT
+#define FRAMES_KEPT 32
+#endif
+/* A gateway takes a frame that is so many numbers older than the newest for a repeat. */
+#define FRAMES_REACH 512
 
 #endif

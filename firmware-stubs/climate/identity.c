@@ -55,10 +55,5 @@ static uint32_t mix(uint32_t x) {
 void identity_load(struct identity *identity) {
   eeprom_read_block(identity->device, NAME, sizeof identity->device);
   if (!valid_name(identity->device)) strcpy(identity->device, DEVICE_ID);
-  uint32_t id = mix(next_count());
-  for (uint8_t i = 0; i < BOOT_ID_LENGTH; i++) {
-    identity->boot[i] = "0123456789abcdef"[id >> 28];
-    id <<= 4;
-  }
-  identity->boot[BOOT_ID_LENGTH] = '\0';
+  identity->boot = mix(next_count());
 }

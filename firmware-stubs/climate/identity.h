@@ -9,11 +9,13 @@
 #ifndef IDENTITY_H
 #define IDENTITY_H
 
+#include <stdint.h>
+
 #include "config.h"
 
 struct identity {
   char device[DEVICE_ID_MAX + 1];
-  char boot[BOOT_ID_LENGTH + 1];
+  uint32_t boot;
 };
 
 /* Call once at each power-up, with the sensors started. Returns when the new count is stored. */

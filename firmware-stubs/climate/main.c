@@ -1,38 +1,43 @@
-/* Measures temperature and humidity, sends them as lines of JSON, and keeps every frame until the gateway has it. */
+/* Measures temperature and humidity, sends them in frames, and keeps every reading until the gateway has it. */
 #include <avr/interrupt.h>
 #include <avr/io.h>
 #include <avr/sleep.h>
 #include <avr/wdt.h>
+#include <stddef.h>
 
-#include "ack.h"
 #include "clock.h"
 #include "config.h"
-#include "frames.h"
+#include "frame.h"
 #include "identity.h"
-#include "line.h"
+#include "payload.h"
 #include "sensors.h"
 #include "uart.h"
+#include "window.h"
 
 _Static_assert(INTERVAL_MS % CLOCK_TICK_MS == 0, "INTERVAL_MS must be a multiple of the clock's tick");
+_Static_assert(FRAME_SIZE(PAYLOAD_MAX) <= UINT8_MAX, "uart_write takes at most 255 bytes");
 
 static struct identity identity;
-static struct frames frames;
-static struct ack_reader answers;
+static struct window window;
+static uint8_t answer[COBS_SIZE(FRAME_HEAD_BYTES + FRAME_CRC_BYTES)];
+static struct frame_reader answers = {.bytes = answer, .size = sizeof answer};
 
-static void send(struct frame *frame) {
-  char line[LINE_MAX];
-  uint32_t now = clock_ms();
-  uart_write(line, line_format(line, identity.device, identity.boot, frame, frames.lost, now));
-  frame->sent_at_ms = now;
-  frame->resent = true; /* whenever it goes out after this */
-  wdt_reset();          /* at a slow speed the lines of one turn together take longer than the watchdog waits */
+static void send(const struct reading *reading, bool again) {
+  uint8_t bytes[FRAME_SIZE(PAYLOAD_MAX)];
+  struct frame_writer writer;
+  struct frame_head head = {.type = FRAME_READING, .boot = identity.boot, .number = reading->number};
+  frame_begin(&writer, bytes, sizeof bytes, &head);
+  payload_write(&writer, identity.device, reading, window.lost, again, clock_ms());
+  uart_write(bytes, frame_end(&writer));
+  wdt_reset(); /* at a slow speed the frames of one round together take longer than the watchdog waits */
 }
 
 static void take_answers(void) {
-  char byte;
-  uint32_t n;
+  uint8_t byte;
+  struct frame frame;
   while (uart_read(&byte)) {
-    if (ack_read(&answers, byte, identity.boot, &n)) frames_acknowledge(&frames, n);
+    if (!frame_read(&answers, byte, &frame) || frame.head.type != FRAME_ACKNOWLEDGEMENT) continue;
+    if (frame.head.boot == identity.boot) window_acknowledge(&window, frame.head.number);
   }
 }
 
@@ -54,10 +59,11 @@ int main(void) {
     if (now - measured_at >= INTERVAL_MS) {
       measured_at += INTERVAL_MS;
       int16_t temperature = sensors_temperature();
-      send(frames_add(&frames, temperature, sensors_humidity(), now));
+      send(window_add(&window, temperature, sensors_humidity(), now), false);
     }
-    if (frames_overdue(&frames, clock_ms())) {
-      for (uint8_t i = 0; i < frames.count; i++) send(&frames.kept[i]);
+    for (struct reading *due; (due = window_due(&window, clock_ms())) != NULL;) {
+      send(due, true);
+      take_answers();
     }
     /* What came in since it was looked at waits for the next tick at most. */
     sleep_mode();

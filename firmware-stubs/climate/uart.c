@@ -12,17 +12,17 @@
 
 #define SEND_QUEUE 128
 
-static volatile char received[256]; /* as many as a uint8_t index counts: it wraps by itself */
+static volatile uint8_t received[256]; /* as many as a uint8_t index counts: it wraps by itself */
 static volatile uint8_t received_in;
 static uint8_t received_out;
 
-static volatile char queue[SEND_QUEUE];
+static volatile uint8_t queue[SEND_QUEUE];
 static volatile uint8_t queued;
 static uint8_t queue_out;
 static bool sending;
 
 ISR(USART_RX_vect) {
-  char byte = UDR0;
+  uint8_t byte = UDR0;
   uint8_t next = received_in + 1;
   if (next != received_out) {
     received[received_in] = byte;
@@ -55,7 +55,7 @@ void uart_start(void) {
   UCSR0B = _BV(RXEN0) | _BV(TXEN0) | _BV(RXCIE0) | _BV(TXCIE0);
 }
 
-void uart_write(const char *bytes, uint8_t length) {
+void uart_write(const uint8_t *bytes, uint8_t length) {
   while (length > 0) {
     while (queued == SEND_QUEUE) sleep_mode();
     ATOMIC_BLOCK(ATOMIC_RESTORESTATE) {
@@ -68,7 +68,7 @@ void uart_write(const char *bytes, uint8_t length) {
   }
 }
 
-bool uart_read(char *byte) {
+bool uart_read(uint8_t *byte) {
   if (received_out == received_in) return false;
   *byte = received[received_out];
   received_out++;

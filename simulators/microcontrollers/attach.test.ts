@@ -9,6 +9,7 @@ import { SerialPort } from 'serialport';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { attach, type Bridge } from './attach.ts';
 import { type Board, runBoard } from './board.ts';
+import { acknowledge, frameReader } from './frames.ts';
 
 const works = (command: string) => spawnSync(command, ['-V'], { stdio: 'ignore' }).status === 0;
 
@@ -32,16 +33,13 @@ async function openSerial(path: string): Promise<SerialPort> {
 /** Plays the gateway: takes whole frames off the line and answers them, until so many are taken. */
 async function takeFrames(line: Duplex, count: number): Promise<string[]> {
   const frames: string[] = [];
-  let text = '';
+  const reader = frameReader(({ boot, n, payload }) => {
+    expect(payload).toContain('{"device":"mc:7",');
+    line.write(acknowledge({ boot, n }));
+    frames.push(`${boot} ${n}`);
+  });
   for await (const bytes of line.iterator({ destroyOnReturn: false })) {
-    text += bytes;
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-      const frame = /^\{"device":"mc:7","boot":"(\w+)","n":(\d+),/.exec(text.slice(0, end));
-      text = text.slice(end + 1);
-      if (!frame) continue;
-      line.write(`ACK ${frame[1]} ${frame[2]}\n`);
-      frames.push(`${frame[1]} ${frame[2]}`);
-    }
+    (bytes as Buffer).forEach(reader.take);
     if (frames.length >= count) break;
   }
   return frames;

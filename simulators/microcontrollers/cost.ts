@@ -1,6 +1,6 @@
 /** What boards cost: `node simulators/microcontrollers/cost.ts 10` runs ten, acknowledged, and prints their share of a core. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runBoard } from './index.ts';
+import { acknowledge, frameReader, runBoard } from './index.ts';
 
 const WARM_UP_MS = 5_000;
 const MEASURE_MS = 30_000;
@@ -8,14 +8,8 @@ const MEASURE_MS = 30_000;
 const count = Number(process.argv[2] ?? 1);
 const boards = Array.from({ length: count }, (_, i) => {
   const board = runBoard({ deviceId: `mc-${i}`, sensors: () => ({ temperatureC: 21, humidityPct: 48 }) });
-  let text = '';
-  board.onTx((bytes) => {
-    text += Buffer.from(bytes).toString('latin1');
-    const frame = /"boot":"(\w+)","n":(\d+).*\n/.exec(text);
-    if (frame === null) return;
-    text = '';
-    board.rx(Buffer.from(`ACK ${frame[1]} ${frame[2]}\n`));
-  });
+  const frames = frameReader((frame) => board.rx(acknowledge(frame)));
+  board.onTx((bytes) => bytes.forEach(frames.take));
   return board;
 });
 await sleep(WARM_UP_MS);

@@ -3,5 +3,6 @@ export { type Attachment, type AttachOptions, attach, type Bridge } from './atta
 export { type Board, type BoardOptions, runBoard } from './board.ts';
 export { type Climate, climateFirmware, erasedEeprom } from './climate.ts';
 export { type Clock, type ManualClock, manualClock, wallClock } from './clock.ts';
+export { acknowledge, type BoardFrame, type FrameReader, frameReader } from './frames.ts';
 export { type Noise, type NoiseOptions, noise } from './noise.ts';
 export type { SentFrame, Truth } from './truth.ts';

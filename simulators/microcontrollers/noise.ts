@@ -8,7 +8,7 @@ export interface NoiseOptions {
   readonly flip?: number;
   /** The byte is not seen. */
   readonly drop?: number;
-  /** All is lost up to and including the next line feed, or to the end of what is sent at once. */
+  /** All is lost up to and including the next zero, which ends a frame, or to the end of what is sent at once. */
   readonly cut?: number;
   /** The piece is read at half the speed it was sent with. */
   readonly wrongBaud?: number;
@@ -17,7 +17,7 @@ export interface NoiseOptions {
 }
 
 const PIECE = 10;
-const LINE_FEED = 0x0a;
+const END_OF_FRAME = 0;
 
 export function noise({ flip = 0, drop = 0, cut = 0, wrongBaud = 0, random = Math.random }: NoiseOptions): Noise {
   return (bytes) => {
@@ -27,7 +27,7 @@ export function noise({ flip = 0, drop = 0, cut = 0, wrongBaud = 0, random = Mat
       const piece = bytes.subarray(at, at + PIECE);
       at += piece.length;
       if (random() < cut) {
-        const end = bytes.indexOf(LINE_FEED, at - piece.length);
+        const end = bytes.indexOf(END_OF_FRAME, at - piece.length);
         at = end < 0 ? bytes.length : end + 1;
         continue;
       }

@@ -1,4 +1,5 @@
 /** What a board really sent and what it was really told, to hold against what the platform says it got. */
+import { frameReader } from './frames.ts';
 
 export interface SentFrame {
   readonly device: string;
@@ -6,7 +7,7 @@ export interface SentFrame {
   readonly n: number;
   readonly values: Readonly<Record<string, number>>;
   readonly alarm: boolean;
-  /** The clock's time when the line was first complete on the wire, in ms. */
+  /** The clock's time when it was first complete on the wire, in ms. */
   readonly firstSentAt: number;
   readonly timesSent: number;
   /** An intact acknowledgement has reached the chip. */
@@ -20,10 +21,8 @@ export interface Truth {
   readonly lost: number;
 }
 
-interface Line {
+interface Payload {
   readonly device: string;
-  readonly boot: string;
-  readonly n: number;
   readonly values: Record<string, number>;
   readonly alarm?: boolean;
   readonly lost?: number;
@@ -44,14 +43,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export function createTruthLog(): TruthLog {
   const frames = new Map<string, Mutable<SentFrame>>();
   const lostByBoot = new Map<string, number>();
-  const answers = lineReader((line) => {
-    const answer = /^ACK ([0-9a-f]{8}) (\d{1,10})\r?$/.exec(line);
-    const frame = answer && frames.get(`${answer[1]} ${Number(answer[2])}`);
+  const answers = frameReader(({ kind, boot, n }) => {
+    const frame = kind === 'acknowledgement' ? frames.get(`${boot} ${n}`) : undefined;
     if (frame) frame.acknowledged = true;
   });
   let sentAt = 0;
-  const lines = lineReader((text) => {
-    const { device, boot, n, values, alarm, lost }: Line = JSON.parse(text);
+  const readings = frameReader(({ boot, n, payload }) => {
+    const { device, values, alarm, lost }: Payload = JSON.parse(payload);
     const key = `${boot} ${n}`;
     const frame = frames.get(key);
     if (frame) frame.timesSent++;
@@ -64,36 +62,18 @@ export function createTruthLog(): TruthLog {
   return {
     sent(byte, at) {
       sentAt = at;
-      lines.take(byte);
+      readings.take(byte);
     },
     received(bytes) {
       for (const byte of bytes) answers.take(byte);
     },
     powerCut() {
-      lines.clear();
+      readings.clear();
       answers.clear();
     },
     read: () => ({
       frames: [...frames.values()].map((frame) => ({ ...frame })),
       lost: [...lostByBoot.values()].reduce((sum, lost) => sum + lost, 0),
     }),
-  };
-}
-
-function lineReader(onLine: (line: string) => void) {
-  let line = '';
-  return {
-    take(byte: number) {
-      if (byte !== 0x0a) {
-        line += String.fromCharCode(byte);
-        return;
-      }
-      const whole = line;
-      line = '';
-      onLine(whole);
-    },
-    clear() {
-      line = '';
-    },
   };
 }

@@ -75,7 +75,7 @@ export function writeSettings(dir: string, kafka: KafkaCluster, ports: Ports, li
       http: { port: ports.gateway },
       inputs: {
         mqtt: { port: ports.mqtt, accounts: [{ username: account.username, passwordFile: account.passwordFile }] },
-        serial: lines.map(({ path }) => ({ path, baudRate: 115_200, acknowledge: true })),
+        serial: lines.map(({ path }) => ({ path, baudRate: 115_200, framing: 'cobs' })),
         host: { every: '5s' },
       },
     }),

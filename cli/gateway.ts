@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { Gateway } from '../gateway/main.ts';
 import { configFile, leaveWithin, openLog, stopSignal } from './support.ts';
 
 export const command = new Command('gateway').description('the edge gateway: inputs, disk buffer, forwarder');
@@ -7,15 +8,26 @@ command
   .command('run')
   .description('run the gateway until it is stopped')
   .option('--config <file>', 'configuration (YAML)')
-  .addHelpText('after', '\nExample:\n  headwater gateway run --config /etc/headwater/gateway.yaml')
+  .addHelpText(
+    'after',
+    '\nSIGHUP has it read the configuration again while it runs.\n\nExample:\n  headwater gateway run --config /etc/headwater/gateway.yaml',
+  )
   .action(async (options: { config?: string }) => {
     const file = configFile(options.config, 'gateway');
     const { loadGatewayConfig } = await import('../gateway/config/index.ts');
     const config = loadGatewayConfig(file);
-    const { runGateway } = await import('../gateway/main.ts');
+    const { reloadFrom, runGateway } = await import('../gateway/main.ts');
     const log = openLog('gateway');
-    const stopped = stopSignal();
+    const levelOf = ({ log }: typeof config) => process.env.HEADWATER_LOG ?? log.level;
+    log.level = levelOf(config);
+    const stopped = stopSignal(['SIGINT', 'SIGTERM']);
+    const { promise: running, resolve: started } = Promise.withResolvers<Gateway>();
+    process.on('SIGHUP', async () => {
+      const next = await reloadFrom(file, await running, log);
+      if (next) log.level = levelOf(next);
+    });
     const gateway = await runGateway(config, { log });
+    started(gateway);
     log.info(gateway.addresses, 'listening');
     const why = await Promise.race([stopped, gateway.failed]);
     if (typeof why === 'string') log.info({ signal: why }, 'stopping');
@@ -27,12 +39,13 @@ command
 
 command
   .command('check')
-  .description('check a configuration without running it')
+  .description('check a configuration, and the files it names, without running it')
   .option('--config <file>', 'configuration (YAML)')
   .action(async (options: { config?: string }) => {
     const file = configFile(options.config, 'gateway');
     const { loadGatewayConfig } = await import('../gateway/config/index.ts');
-    loadGatewayConfig(file);
+    const { checkFiles } = await import('../gateway/main.ts');
+    await checkFiles(loadGatewayConfig(file));
     process.stdout.write(`${file} is good\n`);
   });
 
@@ -46,7 +59,9 @@ command
     const { loadGatewayConfig } = await import('../gateway/config/index.ts');
     const { askStatus, describeStatus } = await import('../gateway/health/index.ts');
     const { host, port } = loadGatewayConfig(file).http;
-    const status = await askStatus(`http://${host}:${port}`);
+    // A gateway that listens on all addresses is asked on this machine's own.
+    const at = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+    const status = await askStatus(`http://${at.includes(':') ? `[${at}]` : at}:${port}`);
     process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : `${describeStatus(status, Date.now())}\n`);
     if (status.health.state === 'failing') process.exitCode = 1;
   });

@@ -14,11 +14,13 @@ export function openLog(name: string): Logger {
   );
 }
 
-/** Resolves on the first SIGINT or SIGTERM; a second one ends the process at once. */
-export function stopSignal(): Promise<NodeJS.Signals> {
+/** Resolves on the first of the signals; a second one ends the process at once. */
+export function stopSignal(
+  signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'],
+): Promise<NodeJS.Signals> {
   return new Promise((done) => {
     let asked = false;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    for (const signal of signals) {
       process.on(signal, () => {
         if (asked) process.exit(1);
         asked = true;

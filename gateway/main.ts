@@ -11,6 +11,9 @@ import { Decoder, openIntake, plannedInputs, RunningInputs, systemClock } from '
 import { kafkaAccess } from './kafka-access.ts';
 import { changedPaths, fixedChanges, type Reloaded, withoutFixed } from './reload.ts';
 
+export { checkFiles } from './check.ts';
+export { type Reloaded, reloadFrom } from './reload.ts';
+
 const REPORT_EVERY_MS = 5_000;
 const LOOK_AT_FILES_EVERY_MS = 10_000;
 /** New connections show whether credentials still serve and what certificates the brokers have now, long before the old ones break. */

@@ -1,4 +1,5 @@
-import type { GatewayConfig } from './config/index.ts';
+import { HeadwaterError } from '../contract/index.ts';
+import { type GatewayConfig, loadGatewayConfig } from './config/index.ts';
 
 /** Sections of the configuration that only a restart can change. */
 const FIXED = ['gateway', 'buffer', 'http'] as const;
@@ -11,6 +12,28 @@ export interface Reloaded {
   readonly inputsClosed: readonly string[];
   /** Settings that differ from what runs, and that only a restart can change. */
   readonly needRestart: readonly string[];
+}
+
+/**
+ * Reads the configuration file again and takes over what can be while the gateway runs. What came of it is logged. Gives the configuration, or
+ * undefined where it cannot be used: then everything goes on as it was.
+ */
+export async function reloadFrom(
+  file: string,
+  gateway: { reload(config: GatewayConfig): Promise<Reloaded> },
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void },
+): Promise<GatewayConfig | undefined> {
+  try {
+    const config = loadGatewayConfig(file);
+    const { needRestart, ...done } = await gateway.reload(config);
+    log.info(done, `${file} was read again`);
+    for (const path of needRestart) log.warn({ path }, `${path} differs from what runs, and needs a restart`);
+    return config;
+  } catch (error) {
+    log.warn({ err: error }, `${file} cannot be used, and everything stays as it was: ${(error as Error).message}`);
+    if (error instanceof HeadwaterError) for (const problem of error.details) log.warn({ problem }, problem);
+    return undefined;
+  }
 }
 
 /** The part of `next` that can hold while a gateway goes on that was started with `started`. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { HeadwaterError, parseIdentity } from '../../contract/index.ts';
 import { encodedSize, type OutgoingRecord, type Producer } from '../../kafka/index.ts';
 import { type Buffer, type BufferOptions, openBuffer } from '../buffer/index.ts';
@@ -16,6 +16,8 @@ class Broker {
   readonly batches: OutgoingRecord[][] = [];
   readonly fates: Fate[];
   mostBytes = Number.POSITIVE_INFINITY;
+  /** What a send that holds a certain record meets, each time. */
+  answerTo: (record: OutgoingRecord) => string | undefined = () => undefined;
   /** Sends are held until this resolves. */
   answer: Promise<void> = Promise.resolve();
   sending = 0;
@@ -44,6 +46,8 @@ class Broker {
         const bytes = records.reduce((sum, record) => sum + encodedSize(record), 0);
         failed = true;
         if (bytes > this.mostBytes) throw new HeadwaterError('KAFKA_MESSAGE_TOO_LARGE', 'too large');
+        const refusal = records.map(this.answerTo).find((code) => code !== undefined);
+        if (refusal) throw new HeadwaterError(refusal, 'refused');
         const fate = this.fates.shift() ?? 'taken';
         if (fate === 'half taken, then lost') this.log.push(...records.slice(0, records.length / 2));
         if (fate.startsWith('taken')) this.log.push(...records);
@@ -69,6 +73,8 @@ class Broker {
     return lanes;
   }
 }
+
+const never = new Promise<never>(() => {});
 
 interface Bench extends AsyncDisposable {
   readonly buffer: Buffer;
@@ -192,6 +198,149 @@ test('a record that Kafka finds too large even alone is replaced by word of it, 
   expect(broker.log[120]!.headers).toMatchObject({ kind: 'rejected' });
 });
 
+test.each(['KAFKA_MESSAGE_TOO_LARGE', 'KAFKA_RECORD_LIST_TOO_LARGE', 'KAFKA_INVALID_RECORD', 'KAFKA_CORRUPT_MESSAGE'])(
+  'a record that is refused with %s is replaced by word of it, and no other is',
+  async (code) => {
+    const broker = new Broker();
+    broker.answerTo = ({ value }) => (value === '73' ? code : undefined);
+    await using it = await bench(broker.open);
+    await Promise.all(Array.from({ length: 200 }, (_, n) => submit(it.buffer, String(n))));
+    const forwarder = startForwarder(it.options);
+    await untilEmpty(it.buffer);
+    await forwarder.close();
+    const { live } = broker.readOnce();
+    expect(live!.filter((_, at) => at !== 73)).toEqual(Array.from({ length: 200 }, (_, n) => `${n}`).toSpliced(73, 1));
+    const { bytes, reason } = JSON.parse(live![73]!);
+    expect(Buffer.from(bytes, 'base64').toString()).toBe('73');
+    expect(reason).toContain(code.slice(6));
+  },
+);
+
+test.each([
+  'KAFKA_TOPIC_AUTHORIZATION_FAILED',
+  'KAFKA_CLUSTER_AUTHORIZATION_FAILED',
+  'KAFKA_UNKNOWN_TOPIC_OR_PARTITION',
+  'KAFKA_UNSUPPORTED_COMPRESSION_TYPE',
+  'KAFKA_INVALID_TIMESTAMP',
+  'KAFKA_NOT_ENOUGH_REPLICAS',
+  'KAFKA_POLICY_VIOLATION',
+])('while Kafka answers %s nothing is replaced, and all is sent when that is mended', async (code) => {
+  const broker = new Broker();
+  broker.answerTo = () => code;
+  await using it = await bench(broker.open);
+  await Promise.all(Array.from({ length: 50 }, (_, n) => submit(it.buffer, String(n))));
+  const forwarder = startForwarder(it.options);
+  await vi.waitFor(() => expect(broker.batches.length).toBeGreaterThan(8), { interval: 1 });
+  expect(forwarder.status()).toMatchObject({ state: 'waiting', error: 'refused' });
+  broker.answerTo = () => undefined;
+  await untilEmpty(it.buffer);
+  await forwarder.close();
+  expect(broker.readOnce().live).toEqual(Array.from({ length: 50 }, (_, n) => `${n}`));
+});
+
+test('where Kafka refuses even the record in place of a record, it is asked ever less often, and nothing is lost', async () => {
+  const broker = new Broker();
+  broker.answerTo = () => 'KAFKA_INVALID_RECORD';
+  await using it = await bench(broker.open);
+  await submit(it.buffer, 'kept');
+  const warnings: string[] = [];
+  const log = { info: () => {}, warn: (_: object, message: string) => void warnings.push(message) };
+  const forwarder = startForwarder({ ...it.options, log });
+  await vi.waitFor(() => expect(broker.batches.length).toBeGreaterThan(7), { interval: 1 });
+  expect(warnings).toContainEqual(expect.stringContaining('and the rejected record in its place too'));
+  broker.answerTo = ({ headers }) => (headers!.kind === 'rejected' ? 'KAFKA_INVALID_RECORD' : undefined);
+  await untilEmpty(it.buffer);
+  await forwarder.close();
+  expect(broker.readOnce().live).toEqual(['kept']);
+});
+
+describe('a new connection while it forwards', () => {
+  test('takes over between two batches, and nothing is sent twice', async () => {
+    const broker = new Broker();
+    await using it = await bench(broker.open);
+    const forwarder = startForwarder({ ...it.options, limits: { ...it.options.limits, batchRecords: 7 } });
+    for (let n = 0; n < 300; n++) {
+      void submit(it.buffer, String(n));
+      if (n % 60 === 30) forwarder.reconnect();
+      if (n % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await untilEmpty(it.buffer);
+    forwarder.reconnect();
+    await vi.waitFor(() => expect(broker.producers).toBeGreaterThan(2));
+    await forwarder.close();
+    expect(broker.log.map(({ value }) => value)).toEqual(Array.from({ length: 300 }, (_, n) => `${n}`));
+    expect(broker.mostSending).toBe(1);
+  });
+
+  test('is not needed to go on: while it is refused the old one serves, and the status says so until it is let in', async () => {
+    const broker = new Broker();
+    let refused = false;
+    await using it = await bench(() => (refused ? Promise.reject(new Error('wrong password')) : broker.open()));
+    const forwarder = startForwarder(it.options);
+    await submit(it.buffer, 'before');
+    await untilEmpty(it.buffer);
+    refused = true;
+    forwarder.reconnect();
+    await vi.waitFor(() => expect(forwarder.status().warning).toContain('wrong password'));
+    await submit(it.buffer, 'meanwhile');
+    await untilEmpty(it.buffer);
+    expect(forwarder.status()).toMatchObject({ state: 'forwarding', warning: expect.anything() });
+    refused = false;
+    await vi.waitFor(() => expect(forwarder.status().warning).toBe(undefined));
+    expect(broker.producers).toBe(2);
+    await submit(it.buffer, 'after');
+    await untilEmpty(it.buffer);
+    await forwarder.close();
+    expect(broker.log.map(({ value }) => value)).toEqual(['before', 'meanwhile', 'after']);
+  });
+
+  test('is closed again where it comes after the forwarder was', async () => {
+    const broker = new Broker();
+    const { promise: late, resolve } = Promise.withResolvers<Producer>();
+    let opened = 0;
+    await using it = await bench(() => (opened++ === 0 ? broker.open() : late));
+    const forwarder = startForwarder(it.options);
+    await vi.waitFor(() => expect(forwarder.status().state).toBe('forwarding'));
+    forwarder.reconnect();
+    await forwarder.close();
+    const closed = vi.fn(async () => {});
+    resolve({ send: async () => {}, close: closed });
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce());
+  });
+});
+
+test.each<[string, (broker: Broker) => () => Promise<Producer>]>([
+  ['opening', (broker) => () => (broker.producers++ === 0 ? never : broker.open())],
+  [
+    'sending',
+    (broker) => async () => (broker.producers === 0 ? { ...(await broker.open()), send: () => never } : broker.open()),
+  ],
+])('%s that never ends is given up, and the next producer goes on', async (_, kafka) => {
+  const broker = new Broker();
+  await using it = await bench(kafka(broker));
+  await submit(it.buffer, 'x');
+  const forwarder = startForwarder({ ...it.options, limits: { ...it.options.limits, openMs: 30, sendMs: 30 } });
+  await untilEmpty(it.buffer);
+  await forwarder.close();
+  expect(broker.readOnce().live).toEqual(['x']);
+});
+
+test('other settings hold from the next batch on', async () => {
+  const broker = new Broker();
+  const { promise: answer, resolve: answerNow } = Promise.withResolvers<void>();
+  await using it = await bench(broker.open);
+  await Promise.all(Array.from({ length: 400 }, (_, n) => submit(it.buffer, `${n} ${'x'.repeat(1_000)}`)));
+  broker.answer = answer;
+  const forwarder = startForwarder(it.options);
+  await vi.waitFor(() => expect(forwarder.status().inFlight).toBeGreaterThan(100), { interval: 1 });
+  forwarder.configure({ backlogShare: 0.5, batchBytes: 20_000, lingerMs: 0 });
+  answerNow();
+  await untilEmpty(it.buffer);
+  await forwarder.close();
+  const sizes = broker.batches.map((batch) => batch.reduce((sum, record) => sum + encodedSize(record), 0));
+  expect(Math.max(...sizes.slice(1))).toBeLessThanOrEqual(20_000);
+});
+
 test('what was sent and not acknowledged when the gateway stopped is sent again with the same identity', async () => {
   const broker = new Broker(['taken, answer lost', ...Array<Fate>(100).fill('no producer')]);
   await using it = await bench(broker.open);
@@ -210,8 +359,6 @@ test('what was sent and not acknowledged when the gateway stopped is sent again 
   expect(broker.log).toHaveLength(2);
   expect(broker.log[0]).toEqual(broker.log[1]);
 });
-
-const never = new Promise<never>(() => {});
 
 test.each<[string, () => Promise<Producer>]>([
   ['connecting never ends', () => never],

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HEADER, LANES, type Lane } from '../../contract/index.ts';
 import type { OutgoingRecord, Producer } from '../../kafka/index.ts';
-import { compose, type Ready } from './batch.ts';
+import { type BatchLimit, compose, type Ready } from './batch.ts';
+import { BatchSize } from './batch-size.ts';
 import { LaneReader } from './lane-reader.ts';
 import { refusalOf } from './refusal.ts';
 import { Successor } from './successor.ts';
@@ -16,10 +17,6 @@ const LIMITS: ForwarderLimits = {
   sendMs: 120_000,
   closeMs: 2000,
 };
-/** A batch is made small enough to be acknowledged within about this time, so that no alarm waits longer behind one on a slow link. */
-const BATCH_MS = 500;
-const SLOW_LINK_BYTES = 16_384;
-const FIRST_BATCH_BYTES = 262_144;
 const PRODUCER_CLOSE_MS = 1000;
 
 /** Starts to forward what the buffer holds and will hold. Never fails: while Kafka is away it tries again, ever less often. */
@@ -36,6 +33,7 @@ class BufferForwarder implements Forwarder {
   readonly #limits: ForwarderLimits;
   readonly #random: () => number;
   readonly #successor: Successor;
+  readonly #size: BatchSize;
   readonly #clock: () => number;
   readonly #lanes: Readonly<Record<Lane, LaneReader>>;
   readonly #readers: readonly LaneReader[];
@@ -49,9 +47,6 @@ class BufferForwarder implements Forwarder {
   #producer: Producer | undefined;
   #wake: (() => void) | undefined;
   #status: ForwarderStatus = { state: 'connecting', lastAckAt: null, inFlight: 0 };
-  #batchBytes: number;
-  /** Bound of `#batchBytes`, lowered where the broker takes less. */
-  #mostBytes: number;
   #failures = 0;
   /** What Kafka refused last is left out or made smaller: it can be asked again at once. */
   #mended = false;
@@ -70,8 +65,7 @@ class BufferForwarder implements Forwarder {
     const reader = (lane: Lane) => new LaneReader(lane, options.buffer, options.gateway, this.#clock);
     this.#lanes = { alarm: reader('alarm'), live: reader('live'), backlog: reader('backlog') };
     this.#readers = LANES.map((lane) => this.#lanes[lane]);
-    this.#mostBytes = options.settings.batchBytes;
-    this.#batchBytes = Math.min(FIRST_BATCH_BYTES, this.#mostBytes);
+    this.#size = new BatchSize(options.settings.batchBytes);
     this.#endListening = options.buffer.onStored(() => this.#wake?.());
     this.#finished = this.#run();
   }
@@ -82,8 +76,7 @@ class BufferForwarder implements Forwarder {
 
   configure(settings: ForwarderSettings): void {
     this.#settings = settings;
-    this.#mostBytes = settings.batchBytes;
-    this.#batchBytes = Math.min(this.#batchBytes, this.#mostBytes);
+    this.#size.configure(settings.batchBytes);
   }
 
   reconnect(): void {
@@ -187,7 +180,7 @@ class BufferForwarder implements Forwarder {
   async #sendBatch(): Promise<void> {
     const { alarm, live, backlog } = this.#lanes;
     const waiting = { alarm: alarm.waiting, live: live.waiting, backlog: backlog.waiting };
-    const limit = { records: this.#limits.batchRecords, bytes: this.#batchBytes };
+    const limit = this.#limit;
     const counts = compose(waiting, limit, this.#settings.backlogShare);
     const olderFollow = !backlog.isEmpty;
     const parts = this.#readers.map((reader) => ({ reader, taken: reader.take(counts[reader.lane]) }));
@@ -205,7 +198,7 @@ class BufferForwarder implements Forwarder {
       this.#mended = this.#shrink(refusalOf(sent.reason), parts, batch);
       throw sent.reason;
     }
-    this.#adapt(performance.now() - started, batch);
+    this.#size.sent(bytesOf(batch), performance.now() - started);
     this.#acknowledge(parts);
     if (read.status === 'rejected') throw read.reason;
   }
@@ -221,13 +214,6 @@ class BufferForwarder implements Forwarder {
     }
   }
 
-  /** Batches grow while they are full and fast, and shrink on a slow link. */
-  #adapt(elapsedMs: number, batch: readonly Ready[]): void {
-    if (elapsedMs > BATCH_MS) this.#batchBytes = Math.max(SLOW_LINK_BYTES, bytesOf(batch) / 2);
-    else if (elapsedMs < BATCH_MS / 4 && bytesOf(batch) > this.#batchBytes / 2) this.#batchBytes *= 2;
-    this.#batchBytes = Math.min(this.#batchBytes, this.#mostBytes);
-  }
-
   /**
    * After an error: less at a time; and the record that Kafka refuses even alone is replaced, so that it does not hold up the rest for ever. Gives
    * whether that may have mended it.
@@ -238,15 +224,14 @@ class BufferForwarder implements Forwarder {
     batch: readonly Ready[],
   ): boolean {
     if (refusal === undefined) {
-      this.#batchBytes = Math.min(this.#mostBytes, Math.max(SLOW_LINK_BYTES, this.#batchBytes / 2));
+      this.#size.lost();
       return false;
     }
     if (batch.length > 1) {
-      this.#mostBytes = bytesOf(batch) / 2;
-      this.#batchBytes = this.#mostBytes;
+      this.#size.refused(bytesOf(batch));
       return true;
     }
-    this.#mostBytes = this.#settings.batchBytes;
+    this.#size.reset();
     const { reader, taken } = parts.find(({ taken }) => taken.length > 0)!;
     const { sequence } = taken[0]!;
     const replaced = reader.replace(sequence, refusal);
@@ -255,8 +240,12 @@ class BufferForwarder implements Forwarder {
     return replaced;
   }
 
+  get #limit(): BatchLimit {
+    return { records: this.#limits.batchRecords, bytes: this.#size.bytes };
+  }
+
   async #readAhead(): Promise<void> {
-    const limit = { records: this.#limits.batchRecords, bytes: this.#batchBytes };
+    const limit = this.#limit;
     await Promise.all(this.#readers.map((reader) => reader.fill(limit)));
   }
 
@@ -273,7 +262,7 @@ class BufferForwarder implements Forwarder {
 
   /** Lets a batch gather; not for alarms, and not when a batch is full. */
   async #linger(): Promise<void> {
-    const limit = { records: this.#limits.batchRecords, bytes: this.#batchBytes };
+    const limit = this.#limit;
     const { alarm } = this.#lanes;
     if (alarm.hasNews || alarm.waiting.length > 0 || this.#readers.some((reader) => reader.hasBatch(limit))) return;
     await sleep(this.#settings.lingerMs, undefined, { signal: this.#stop.signal }).catch(() => {});

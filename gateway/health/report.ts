@@ -28,7 +28,8 @@ export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions
   const shares = cpuShares();
   let producer: Producer | undefined;
   let stale = false;
-  let failing = false;
+  /** Whether the last report arrived. */
+  let arriving = false;
   let telling: Promise<void> | undefined;
   let closed = false;
   let over = false;
@@ -57,9 +58,9 @@ export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions
   async function tell(state: GatewayStatus['state']): Promise<void> {
     try {
       await report(state);
-      failing = false;
+      arriving = true;
     } catch (error) {
-      failing = true;
+      arriving = false;
       log.debug({ err: error }, 'a status report could not be sent');
       await drop();
     }
@@ -81,9 +82,10 @@ export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions
     async close() {
       closed = true;
       clearInterval(timer);
+      if (!arriving) return telling ? undefined : drop();
       const last = (async () => {
         await telling;
-        await (failing || over ? drop() : tell('stopped'));
+        await (arriving && !over ? tell('stopped') : drop());
       })();
       const late = new AbortController();
       await Promise.race([last, sleep(LAST_MS, undefined, { signal: late.signal, ref: false }).catch(() => {})]);

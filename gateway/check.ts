@@ -1,0 +1,19 @@
+import { HeadwaterError } from '../contract/index.ts';
+import type { GatewayConfig } from './config/index.ts';
+import { kafkaSettings } from './credentials/index.ts';
+import { plannedInputs } from './inputs/index.ts';
+
+/**
+ * Checks the files that a configuration names: that they are there, hold what they should, and that certificates and keys fit each other.
+ * @throws HeadwaterError `CONFIG_INVALID` with every problem in `details`
+ */
+export async function checkFiles(config: GatewayConfig): Promise<void> {
+  const loading = [
+    (async () => kafkaSettings(config))(),
+    ...plannedInputs(config, { debug: () => {} }).map(({ load }) => load()),
+  ];
+  const failed = (await Promise.allSettled(loading)).filter((result) => result.status === 'rejected');
+  if (failed.length === 0) return;
+  const details = failed.map(({ reason }) => (reason as Error).message);
+  throw new HeadwaterError('CONFIG_INVALID', 'files that the configuration names cannot be used:', { details });
+}

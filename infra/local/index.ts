@@ -5,6 +5,7 @@ export type { KafkaCluster } from './kafka/cluster.ts';
 export { wipe } from './kafka/prepare.ts';
 export { type KafkaOptions, startKafka } from './kafka/start.ts';
 export { startTestKafka } from './kafka/test-kafka.ts';
+export { findMosquitto, type Mosquitto, type MosquittoOptions, startMosquitto } from './mosquitto.ts';
 export { type Authority, type Certificate, type CertificateRequest, openAuthority } from './pki.ts';
 export type { Figures } from './platform/figures.ts';
 export { type Platform, type PlatformOptions, startPlatform } from './platform/platform.ts';

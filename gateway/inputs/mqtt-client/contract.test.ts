@@ -25,7 +25,7 @@ describeInput('mqtt-client', async () => {
       clientId: 'headwater-gw-test',
       subscriptions: [{ filter: 'devices/#', qos: 1 }],
       sessionFile: join(dir, 'session.json'),
-      access: () => ({}),
+      access: {},
     }),
     async connect() {
       return {

@@ -13,12 +13,16 @@ export interface MqttClientOptions {
   readonly subscriptions: readonly Subscription[];
   /** Where the gateway notes what it has subscribed to. */
   readonly sessionFile: string;
-  /** Asked before each connection, so that a corrected password or a renewed certificate is taken without a restart. @throws HeadwaterError */
-  readonly access: () => Access;
+  readonly access: Access;
   /** After that much silence the broker is asked whether it is still there; default 30. */
   readonly keepAliveSeconds?: number;
   /** Told of each change of the state. */
   readonly onChange?: (state: InputStatus['state'], detail: string) => void;
+}
+
+export interface MqttClientInput extends Input {
+  /** Takes another password or other certificates from the next connection on, and makes that at once where there is none. */
+  renew(access: Access): void;
 }
 
 /** Pause after a connection that did not last, doubled each time; less up to a half by chance, so that many gateways do not come back at once. */
@@ -30,7 +34,7 @@ const STEADY_MS = 10_000;
 const ASK_AGAIN_MS = 60_000;
 
 /** Messages of an MQTT broker that exists, acknowledged to it when they are on disk. */
-export function mqttClientInput(options: MqttClientOptions): Input {
+export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
   const { name, clientId, subscriptions, sessionFile, keepAliveSeconds = 30 } = options;
   const url = new URL(options.url);
   const broker = `${url.protocol}//${url.host}`;
@@ -38,6 +42,8 @@ export function mqttClientInput(options: MqttClientOptions): Input {
   const stopped = new AbortController();
   let standing: Trouble = { state: 'waiting', detail: `${broker}: connecting` };
   let lostSession = '';
+  let access = options.access;
+  let pause = new AbortController();
   let connection: Connection | undefined;
 
   function stand(state: InputStatus['state'], detail: string): void {
@@ -60,7 +66,8 @@ export function mqttClientInput(options: MqttClientOptions): Input {
       stand(trouble.state, `${trouble.detail}; trying again`);
       const jittered = pauseMs * (1 - Math.random() / 2);
       pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
-      await sleep(jittered, undefined, { signal: stopped.signal }).catch(() => {});
+      pause = new AbortController();
+      await sleep(jittered, undefined, { signal: AbortSignal.any([stopped.signal, pause.signal]) }).catch(() => {});
     }
   }
 
@@ -84,7 +91,7 @@ export function mqttClientInput(options: MqttClientOptions): Input {
     try {
       its = openConnection({
         url,
-        access: options.access(),
+        access,
         clientId,
         version,
         keepAliveSeconds,
@@ -148,6 +155,10 @@ export function mqttClientInput(options: MqttClientOptions): Input {
       const { messages, lost, retained } = counts;
       const leftOut = retained > 0 ? `; ${retained} retained messages left out` : '';
       return { state: standing.state, detail: `${standing.detail}${leftOut}${lostSession}`, messages, lost };
+    },
+    renew(renewed) {
+      access = renewed;
+      pause.abort();
     },
     async close() {
       stopped.abort();

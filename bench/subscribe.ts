@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { headwater } from '../cli/support.ts';
+import { HeadwaterError } from '../contract/index.ts';
+import {
+  findMosquitto,
+  freePorts,
+  type Mosquitto,
+  openAuthority,
+  type RunningProcess,
+  startMosquitto,
+  startProcess,
+} from '../infra/local/index.ts';
+import { inProcess } from './cluster.ts';
+import type { Load } from './mqtt-load.ts';
+import { print, readSettings, round } from './settings.ts';
+
+/** Unacknowledged messages that the other subscriber lets the broker have, as many as the gateway does. */
+const RECEIVE_MAXIMUM = '2000';
+
+interface Settings {
+  readonly messages: number;
+  readonly clients: number;
+  readonly window: number;
+}
+
+interface Figures {
+  readonly messagesPerSecond: number;
+  readonly cpuSeconds: number;
+  readonly rssMb: number;
+}
+
+/**
+ * QoS 1 from mosquitto through a gateway's disk, and to mosquitto_sub, which keeps nothing: turn about, same broker, same load. First while the
+ * load comes, then with all of it waiting at the broker, where nobody but broker and subscriber needs the cores.
+ */
+export async function run(args: string[]): Promise<void> {
+  const { rounds, ...settings } = readSettings(args, { messages: 200_000, clients: 10, window: 500, rounds: 3 });
+  const subscriber = findMosquitto('mosquitto_sub');
+  if (subscriber === undefined) {
+    throw new HeadwaterError(
+      'PROGRAM_MISSING',
+      'mosquitto_sub is not installed: apt install mosquitto mosquitto-clients',
+    );
+  }
+  const dir = mkdtempSync(join(tmpdir(), 'headwater-bench-'));
+  const broker = await startMosquitto({
+    dir: join(dir, 'mosquitto'),
+    settings: ['max_queued_messages 0', 'set_tcp_nodelay true'],
+  });
+  try {
+    for (const backlog of [false, true]) {
+      const ours: Figures[] = [];
+      const theirs: number[] = [];
+      for (let n = 0; n < rounds; n++) {
+        theirs.push(await toMosquittoSub(subscriber, broker, settings, backlog));
+        ours.push(await toGateway(broker, settings, backlog, join(dir, `${backlog}-${n}`)));
+      }
+      const { messagesPerSecond, cpuSeconds, rssMb } = median(ours, (its) => its.messagesPerSecond);
+      const mosquittoSub = median(theirs, (its) => its);
+      print({
+        bench: 'subscribe',
+        load: backlog ? 'backlog' : 'live',
+        messagesPerSecond: Math.round(messagesPerSecond),
+        mosquittoSubMessagesPerSecond: Math.round(mosquittoSub),
+        share: round(messagesPerSecond / mosquittoSub, 2),
+        cpuSeconds: round(cpuSeconds, 2),
+        microsecondsPerMessage: round((cpuSeconds / settings.messages) * 1e6, 1),
+        rssMb: Math.round(rssMb),
+        ...settings,
+        rounds,
+      });
+    }
+  } finally {
+    await broker.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+const median = <T>(values: readonly T[], by: (value: T) => number): T =>
+  values.toSorted((a, b) => by(a) - by(b))[values.length >> 1]!;
+
+const send = (broker: Mosquitto, settings: Settings) =>
+  inProcess('./mqtt-load.ts', { port: broker.port, username: 'bench', password: 'bench', ...settings } satisfies Load);
+
+async function toMosquittoSub(
+  program: string,
+  broker: Mosquitto,
+  settings: Settings,
+  backlog: boolean,
+): Promise<number> {
+  const session = [
+    '-V',
+    '5',
+    '-p',
+    `${broker.port}`,
+    '-i',
+    'keeps-nothing',
+    '-q',
+    '1',
+    '-t',
+    'devices/#',
+    '-c',
+    '-x',
+    '600',
+  ];
+  const run = async (more: string[]) => {
+    const [code] = await once(spawn(program, [...session, ...more], { stdio: 'ignore' }), 'exit');
+    if (code !== 0) throw new HeadwaterError('PROCESS_ENDED', `mosquitto_sub ended with exit code ${code}`);
+  };
+  // `-E`: subscribes, and leaves the session behind.
+  await run(['-E']);
+  if (backlog) await send(broker, settings);
+  const startedAt = performance.now();
+  const done = run(['-C', `${settings.messages}`, '-D', 'connect', 'receive-maximum', RECEIVE_MAXIMUM]);
+  if (!backlog) await send(broker, settings);
+  await done;
+  const seconds = (performance.now() - startedAt) / 1_000;
+  // Ends the session.
+  const [port, id] = [`${broker.port}`, 'keeps-nothing'];
+  await once(spawn(program, ['-p', port, '-i', id, '-t', 'none', '-E'], { stdio: 'ignore' }), 'exit');
+  return settings.messages / seconds;
+}
+
+async function toGateway(broker: Mosquitto, settings: Settings, backlog: boolean, dir: string): Promise<Figures> {
+  const [httpPort, nobody] = (await freePorts(2)) as [number, number];
+  const authority = await openAuthority(dir);
+  const config = join(dir, 'gateway.yaml');
+  writeFileSync(join(dir, 'password'), 'bench', { mode: 0o600 });
+  const mqttClients = [{ name: 'bench', url: broker.url, clientId: dir, topics: [{ filter: 'devices/#' }] }];
+  writeFileSync(
+    config,
+    stringify({
+      gateway: { id: 'bench', site: 'bench' },
+      buffer: { dir: join(dir, 'buffer') },
+      // Kafka is away: what is measured ends at the disk.
+      kafka: { brokers: [`127.0.0.1:${nobody}`], caFile: authority.caPath, passwordFile: join(dir, 'password') },
+      inputs: { mqttClients },
+      http: { port: httpPort },
+    }),
+  );
+  const start = () =>
+    startProcess({
+      name: 'gateway',
+      ...headwater(['gateway', 'run', '--config', config]),
+      readyWhen: (line) => line.includes('"msg":"listening"'),
+    });
+  let gateway: RunningProcess = await start();
+  try {
+    let before = await figures(httpPort);
+    while (!before.subscribed) before = await figures(httpPort);
+    if (backlog) {
+      await gateway.stop();
+      await send(broker, settings);
+      gateway = await start();
+      before = await figures(httpPort);
+      while (before.acknowledged === 0) before = await figures(httpPort);
+    }
+    const startedAt = performance.now();
+    if (!backlog) await send(broker, settings);
+    let after = await figures(httpPort);
+    while (after.acknowledged < settings.messages) after = await figures(httpPort);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    await gateway.rss();
+    return {
+      messagesPerSecond: (settings.messages - before.acknowledged) / seconds,
+      cpuSeconds: after.cpuSeconds - (backlog ? 0 : before.cpuSeconds),
+      rssMb: gateway.peakRss(),
+    };
+  } finally {
+    await gateway.stop();
+  }
+}
+
+async function figures(port: number) {
+  await sleep(20);
+  const get = async (path: string) => (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
+  const [metrics, status] = await Promise.all([get('metrics'), get('status')]);
+  const value = (name: string) => Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)`, 'm').exec(metrics)?.[1]);
+  return {
+    subscribed: status.includes('"state":"ok"'),
+    acknowledged: value('headwater_gateway_readings_acknowledged_total'),
+    cpuSeconds: value('process_cpu_seconds_total'),
+  };
+}

@@ -7,7 +7,7 @@ import type { GatewayConfig } from './config/index.ts';
 import { watchFiles } from './credentials/index.ts';
 import { type ForwarderSettings, startForwarder } from './forwarder/index.ts';
 import { type Reporter, type Snapshot, startHealthServer, startReporter, takeSnapshot } from './health/index.ts';
-import { Decoder, openIntake, plannedInputs, RunningInputs, systemClock } from './inputs/index.ts';
+import { configuredRules, Decoder, openIntake, plannedInputs, RunningInputs, systemClock } from './inputs/index.ts';
 import { kafkaAccess } from './kafka-access.ts';
 import { changedPaths, fixedChanges, type Reloaded, withoutFixed } from './reload.ts';
 
@@ -79,7 +79,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
     });
     closers.push(() => forwarder.close());
 
-    const decoder = new Decoder({ gateway: id, site });
+    const decoder = new Decoder({ gateway: id, site, rules: configuredRules(config) });
     const intake = await openIntake({
       file: join(dir, 'held.jsonl'),
       clock,
@@ -161,6 +161,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
           const changes = await inputs.apply(plannedInputs(wanted, log), () => {
             if (kafka.renew(wanted)) reconnect();
           });
+          if (rulesOf(config) !== rulesOf(wanted)) decoder.useRules(configuredRules(wanted));
           forwarder.configure(forwarderSettings(wanted));
           const changed = changedPaths(config, wanted).filter((path) => !changes.needRestart.includes(path));
           config = wanted;
@@ -181,6 +182,11 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
 function forwarderSettings({ forwarder }: GatewayConfig): ForwarderSettings {
   const { backlogShare, batchBytes, linger } = forwarder;
   return { backlogShare, batchBytes, lingerMs: linger };
+}
+
+/** What the decoder's rules are made from, and a little more. */
+function rulesOf({ inputs }: GatewayConfig): string {
+  return JSON.stringify(inputs, (name, value) => (name === 'accounts' || name === 'tls' ? undefined : value));
 }
 
 function kafkaFiles({ kafka }: GatewayConfig): string[] {

@@ -1,5 +1,5 @@
-import type { InputPlan, LoadedInput } from './configured.ts';
 import type { Input, InputStatus, Receive } from './input.ts';
+import type { InputPlan, LoadedInput } from './plan.ts';
 
 /** What a new configuration did to the inputs, by their places in it. */
 export interface InputChanges {

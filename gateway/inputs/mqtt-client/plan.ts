@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { type GatewayConfig, readSecret } from '../../config/index.ts';
 import { chainExpiry, readCertificates, readPair } from '../../credentials/index.ts';
-import type { InputPlan } from '../configured.ts';
 import type { InputStatus } from '../input.ts';
+import { type InputPlan, sectionKey } from '../plan.ts';
 import type { Access } from './connection.ts';
 import { type MqttClientInput, mqttClientInput } from './input.ts';
 
@@ -19,7 +19,7 @@ export function mqttClientPlan(
   const { passwordFile, caFile, certFile, keyFile } = section;
   return {
     at: `${at}.${name}`,
-    key: `${at} ${JSON.stringify(section)}`,
+    key: sectionKey(at, section),
     fixed: {},
     files: [passwordFile, caFile, certFile, keyFile].filter((file) => file !== undefined),
     async load() {

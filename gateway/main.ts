@@ -106,6 +106,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
         forwarder,
         inputs: inputs.inputs,
         framesLost: () => decoder.framesLost,
+        rules: () => decoder.ruleCounts,
         certificates: [...kafka.certificates(), ...inputs.certificates],
         now: clock.now,
       });

@@ -3,10 +3,13 @@ import type { Snapshot } from './snapshot.ts';
 
 type Labels = readonly string[];
 
-/** Prometheus metrics of one gateway. Labels are inputs and lanes only, so their number does not grow with the devices. */
+/** Looking at the event loop wakes the processor; ten times a second is often enough to see a delay. */
+const EVENT_LOOP_PRECISION_MS = 100;
+
+/** Prometheus metrics of one gateway. Labels are of the configuration only, so their number does not grow with the devices. */
 export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>; readonly contentType: string } {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
   const registers = [registry];
   const counter = (name: string, help: string, labelNames: Labels = []) =>
     new Counter({ name: `headwater_gateway_${name}_total`, help, labelNames: [...labelNames], registers });
@@ -25,6 +28,8 @@ export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>;
   };
   const messages = counter('messages', 'Messages taken off the wire.', ['input']);
   const unreadable = counter('unreadable', 'What noise or a wrong setting made of messages.', ['input']);
+  const dropped = counter('readings_dropped', 'Readings that the transform of an input dropped.', ['input', 'reason']);
+  const ignored = counter('messages_ignored', 'Messages that a payload format ignores on purpose.', ['input']);
   const up = gauge('input_up', '1 while the input is open.', ['input']);
   const backlog = gauge('backlog_readings', 'Records on disk that Kafka does not have.', ['lane']);
   const oldest = gauge(
@@ -38,18 +43,28 @@ export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>;
   const reachable = gauge('kafka_up', '1 while forwarding works.');
   const certificate = gauge(
     'certificate_expiry_timestamp_seconds',
-    'When the first of the gateway’s certificates expires.',
+    'When a certificate expires that this gateway depends on: its own, the authority’s, the first of the brokers’.',
+    ['certificate'],
   );
+  const info = gauge('info', '1; the labels tell what runs.', ['version']);
+  // What a reload took away must not go on being told.
+  const labelled = [messages, unreadable, dropped, ignored, up, certificate];
 
   return {
     contentType: registry.contentType,
-    render({ status, buffer, forwarder, inputs, framesLost }) {
+    render({ status, buffer, forwarder, inputs, framesLost, rules }) {
+      for (const metric of labelled) metric.reset();
+      info.set({ version: status.version }, 1);
       const totals = { ...buffer.counts, lost: status.counts.lost, framesLost };
       for (const [name, metric] of Object.entries(counts)) set(metric, {}, totals[name as keyof typeof counts]);
       for (const input of inputs) {
         set(messages, { input: input.name }, input.messages);
         set(unreadable, { input: input.name }, input.unreadable ?? 0);
         up.set({ input: input.name }, input.state === 'ok' ? 1 : 0);
+      }
+      for (const [input, counts] of Object.entries(rules)) {
+        for (const [reason, readings] of Object.entries(counts.dropped)) set(dropped, { input, reason }, readings);
+        set(ignored, { input }, counts.ignored);
       }
       for (const [lane, readings] of Object.entries(buffer.lanes)) backlog.set({ lane }, readings);
       oldest.set((buffer.oldestTs ?? 0) / 1_000);
@@ -58,7 +73,8 @@ export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>;
       free.set(status.disk.freeBytes);
       acked.set((forwarder.lastAckAt ?? 0) / 1_000);
       reachable.set(forwarder.error === undefined ? 1 : 0);
-      if (status.certificateExpiresAt !== null) certificate.set(status.certificateExpiresAt / 1_000);
+      for (const { name, expiresAt } of status.certificates ?? [])
+        certificate.set({ certificate: name }, expiresAt / 1_000);
       return registry.metrics();
     },
   };

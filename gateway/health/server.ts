@@ -27,8 +27,8 @@ export async function startHealthServer(options: {
         case '/health':
           return json(response, snapshot.health.state === 'failing' ? 503 : 200, snapshot.health);
         case '/status': {
-          const { status, forwarder, health, buffer } = snapshot;
-          return json(response, 200, { ...status, forwarder, health, lanes: buffer.lanes });
+          const { status, forwarder, health, buffer, rules } = snapshot;
+          return json(response, 200, { ...status, forwarder, health, lanes: buffer.lanes, rules });
         }
         case '/metrics':
           response.setHeader('content-type', metrics.contentType);

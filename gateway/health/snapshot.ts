@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import type { GatewayStatus } from '../../contract/index.ts';
 import type { Buffer, BufferStatus } from '../buffer/index.ts';
 import type { ForwarderStatus } from '../forwarder/index.ts';
-import type { Input, InputStatus } from '../inputs/index.ts';
+import type { Input, InputStatus, RuleCounts } from '../inputs/index.ts';
 import { type CertificateExpiry, certificateAdvice } from './certificates.ts';
 
 /** The last time the contract can carry. */
@@ -21,6 +21,8 @@ export interface Parts {
   readonly inputs: readonly Pick<Input, 'name' | 'status'>[];
   /** Frames that devices gave up, by their own account. */
   readonly framesLost: () => number;
+  /** What formats and transforms left out, by input. */
+  readonly rules: () => Readonly<Record<string, RuleCounts>>;
   readonly certificates: readonly CertificateExpiry[];
   readonly now: () => number;
 }
@@ -32,6 +34,7 @@ export interface Snapshot {
   readonly forwarder: ForwarderStatus;
   readonly inputs: readonly (InputStatus & { readonly name: string })[];
   readonly framesLost: number;
+  readonly rules: Readonly<Record<string, RuleCounts>>;
   readonly health: Verdict;
 }
 
@@ -76,7 +79,8 @@ export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
   const { maxBytes } = parts;
   const health = judge(buffer, forwarder, inputs, certificateAdvice(certificates, status.ts));
   const framesLost = parts.framesLost();
-  return { status, buffer: { ...buffer, maxBytes }, forwarder, inputs, framesLost, health };
+  const rules = parts.rules();
+  return { status, buffer: { ...buffer, maxBytes }, forwarder, inputs, framesLost, rules, health };
 }
 
 function judge(

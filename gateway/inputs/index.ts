@@ -2,7 +2,7 @@ export { type GatewayClock, systemClock } from './clock/gateway-clock.ts';
 export { openIntake } from './clock/hold.ts';
 export { plannedInputs } from './configured.ts';
 export { Decoder } from './decode/decode.ts';
-export { configuredRules } from './decode/rules.ts';
+export { configuredRules, type RuleCounts } from './decode/rules.ts';
 export type { Input, InputStatus, Message, Receipt, Receive } from './input.ts';
 export { hashPassword } from './mqtt/accounts.ts';
 export type { InputPlan } from './plan.ts';

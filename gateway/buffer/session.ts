@@ -8,7 +8,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { State } from './database.ts';
@@ -48,7 +48,7 @@ export function writeNote(dir: string, note: Omit<Note, 'databaseBorn' | 'noteBo
       databaseBorn: bornOf(join(dir, 'buffer.db')),
       noteBorn: String(fstatSync(fd, { bigint: true }).birthtimeNs),
     };
-    writeSync(fd, JSON.stringify(whole));
+    writeFileSync(fd, JSON.stringify(whole));
     fsyncSync(fd);
   } finally {
     closeSync(fd);

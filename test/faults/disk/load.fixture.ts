@@ -1,0 +1,96 @@
+import type { Lane } from '../../../contract/index.ts';
+import { type DeviceId, openBuffer, type Submission } from '../../../gateway/buffer/index.ts';
+import { seeded } from '../../../simulators/random/index.ts';
+
+/*
+ * Devices and a forwarder on a buffer, for ever, by a seed. Tells on stdout, a line each, as JSON: `opened`, `gave` (a submission, before it is
+ * handed over), `got` (its outcome), `released` (Kafka has a lane up to there), `failed` (and opens again, as the gateway does).
+ */
+const [dir, seed, sends] = process.argv.slice(2) as [string, string, 'some' | 'all'];
+const random = seeded(Number(seed));
+const tell = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+const options = {
+  dir,
+  maxBytes: 64 * 1024 * 1024,
+  maxAgeMs: 86_400_000,
+  whenFull: 'reject-new',
+  liveWithinMs: 50,
+} as const;
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const LANES: readonly Lane[] = ['alarm', 'live', 'backlog'];
+
+async function open() {
+  const opened = await openBuffer(options);
+  tell({ opened: opened.incarnation, recovered: opened.recovered, pid: process.pid });
+  void opened.failed.then(async (error) => {
+    tell({ failed: error.message });
+    await opened.close();
+    buffer = await open();
+  });
+  return opened;
+}
+
+let buffer = await open();
+let given = 0;
+
+async function submit(submission: Omit<Submission, 'entries'>, entries: number): Promise<void> {
+  const number = ++given;
+  tell({ gave: number, ...submission });
+  const padding = 'x'.repeat(random.chance(0.02) ? random.between(2_000, 9_000) : random.between(0, 300));
+  const outcome = await buffer.submit({
+    ...submission,
+    entries: Array.from({ length: entries }, (_, at) => ({
+      kind: 'reading',
+      alarm: random.chance(0.1),
+      value: JSON.stringify({ seed, number, at, padding }),
+      ts: Date.now(),
+    })),
+  });
+  tell({ got: number, outcome });
+  if (outcome === 'refused') await pause(20);
+}
+
+async function frames(device: string): Promise<void> {
+  for (let number = 1; ; number++) {
+    const id: DeviceId = { kind: 'frame', device, boot: seed, number };
+    await submit({ id }, random.between(1, 3));
+    if (random.chance(0.3)) await pause(random.between(0, 8));
+  }
+}
+
+/** Exactly once: an id is used again only when its release is on disk. */
+async function inbound(client: string): Promise<void> {
+  for (let packetId = 1; ; packetId = (packetId % 5) + 1) {
+    await submit({ id: { kind: 'inbound', client, packetId } }, 1);
+    if (random.chance(0.5)) await submit({ forget: { client, packetId } }, 0);
+    if (random.chance(0.05)) await submit({ forget: { client } }, 0);
+  }
+}
+
+async function forward(lane: Lane): Promise<void> {
+  for (let after = 0; ; ) {
+    await pause(random.between(1, 30));
+    try {
+      const found = await buffer.peek(lane, after, {
+        records: sends === 'all' ? 1000 : random.between(1, 40),
+        bytes: 100_000,
+      });
+      if (found.length === 0) continue;
+      after = found.at(-1)!.sequence;
+      tell({
+        sent: lane,
+        values: found.map(({ sequence, identity, kind, value }) => [sequence, identity, kind, value]),
+      });
+      await buffer.release(lane, after);
+      tell({ released: lane, sequence: after });
+    } catch {
+      after = 0;
+    }
+  }
+}
+
+await Promise.all([
+  ...Array.from({ length: 12 }, (_, at) => frames(`mc-${at}`)),
+  ...Array.from({ length: 4 }, (_, at) => inbound(`${seed}-${at}`)),
+  ...LANES.map(forward),
+]);

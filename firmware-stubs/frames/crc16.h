@@ -1,4 +1,5 @@
-/* CRC-16/IBM-3740, often called CRC-16/CCITT-FALSE: polynomial 0x1021, nothing reflected or inverted; 0x29B1 for "123456789". */
+/* CRC-16/IBM-SDLC, also known as CRC-16/X-25, the frame check of HDLC and PPP: polynomial 0x1021 reflected, begun with 0xFFFF, inverted at the
+ * end; 0x906E for "123456789". Inverted, because otherwise a frame whose checksum ends in a zero is still a good one when that zero is lost. */
 #ifndef CRC16_H
 #define CRC16_H
 
@@ -6,7 +7,12 @@
 
 #define CRC16_START 0xffffu
 
-/* The checksum of what `crc` is of and one more byte. */
+/* One more byte; CRC16_START comes before the first. */
 uint16_t crc16_add(uint16_t crc, uint8_t byte);
+
+/* The checksum, when all bytes are added. */
+static inline uint16_t crc16_end(uint16_t crc) {
+  return (uint16_t)~crc;
+}
 
 #endif

@@ -28,8 +28,9 @@ void frame_put(struct frame_writer *writer, uint8_t byte) {
 }
 
 uint16_t frame_end(struct frame_writer *writer) {
-  cobs_put(&writer->cobs, writer->crc >> 8);
-  cobs_put(&writer->cobs, writer->crc);
+  uint16_t crc = crc16_end(writer->crc);
+  cobs_put(&writer->cobs, crc);
+  cobs_put(&writer->cobs, crc >> 8);
   uint16_t length = cobs_end(&writer->cobs);
   if (length == 0) return 0;
   writer->cobs.out[length] = 0;
@@ -41,7 +42,8 @@ static bool open_frame(uint8_t *bytes, uint16_t length, struct frame *frame) {
   uint16_t end = length - FRAME_CRC_BYTES;
   uint16_t crc = CRC16_START;
   for (uint16_t i = 0; i < end; i++) crc = crc16_add(crc, bytes[i]);
-  if (bytes[end] != crc >> 8 || bytes[end + 1] != (crc & 0xff)) return false;
+  crc = crc16_end(crc);
+  if (bytes[end] != (crc & 0xff) || bytes[end + 1] != crc >> 8) return false;
   *frame = (struct frame){
       .head = {.type = bytes[0], .boot = get_u32(bytes + 1), .number = get_u32(bytes + 5)},
       .payload = bytes + FRAME_HEAD_BYTES,

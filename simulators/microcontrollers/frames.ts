@@ -45,11 +45,11 @@ export function frameReader(onFrame: (frame: BoardFrame) => void): FrameReader {
 export function acknowledge({ boot, n }: Pick<BoardFrame, 'boot' | 'n'>): Uint8Array {
   const bytes = Buffer.from(`12${boot}${n.toString(16).padStart(8, '0')}`, 'hex');
   const sum = checksum(bytes);
-  return Uint8Array.from([0, ...stuff([...bytes, sum >> 8, sum & 0xff]), 0]);
+  return Uint8Array.from([0, ...stuff([...bytes, sum & 0xff, sum >> 8]), 0]);
 }
 
 function open(bytes: Buffer): BoardFrame | undefined {
-  if (bytes.length < 11 || checksum(bytes.subarray(0, -2)) !== bytes.readUInt16BE(bytes.length - 2)) return undefined;
+  if (bytes.length < 11 || checksum(bytes.subarray(0, -2)) !== bytes.readUInt16LE(bytes.length - 2)) return undefined;
   const kind = KINDS.get(bytes[0]!);
   if (kind === undefined) return undefined;
   return {
@@ -84,12 +84,12 @@ function unstuff(bytes: readonly number[]): number[] | undefined {
   return out;
 }
 
-/** CRC-16/IBM-3740. */
+/** CRC-16/IBM-SDLC. */
 function checksum(bytes: Uint8Array): number {
   let crc = 0xffff;
   for (const byte of bytes) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ (crc & 0x8000 ? 0x1021 : 0)) & 0xffff;
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ (crc & 1 ? 0x8408 : 0);
   }
-  return crc;
+  return crc ^ 0xffff;
 }

@@ -36,12 +36,12 @@ test.each([
   ['iso', '2027-01-15T09:00:00+01:00', 1_800_000_000_000],
   ['iso', '2027-01-15T08:00:00', '2027-01-15T08:00:00'],
   ['ms', 'noon', 'noon'],
-  ['ms', '', undefined],
 ] as const)('a time in %s, %j', (timeFormat, cell, ts) => {
   expect(read([`${cell},1,2`], { columns: ['at', 't', 'h'], time: 'at', timeFormat })[0]).toMatchObject({ ts });
 });
 
-test('an empty cell is no value, and what is no number is left for the parser to name', () => {
+test('an empty cell is no value and no time, and what is no number is left for the parser to name', () => {
+  expect(read([',1'], { time: 't' })).toEqual([{ device: 'd', values: { h: 1 }, units: {} }]);
   expect(read([',NaN', '0x10,1 2'])).toMatchObject([{ values: { h: 'NaN' } }, { values: { t: '0x10', h: '1 2' } }]);
 });
 

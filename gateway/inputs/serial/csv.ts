@@ -64,12 +64,13 @@ export function csvLines(options: CsvOptions, device: string | undefined): (line
     const fields: Record<string, unknown> = { device, values, units: options.units };
     for (const [at, name] of names.entries()) {
       const cell = cells[at]!;
+      // An empty cell is a sensor, or a clock, that had nothing to say.
+      if (cell === '') continue;
       if (name === options.device) fields.device = cell;
       else if (name === options.time) fields.ts = timeOf(cell, options.timeFormat);
       else if (name === options.boot) fields.boot = cell;
       else if (name === options.number) fields.n = numberOf(cell);
-      // An empty cell is a sensor that had nothing to say.
-      else if (cell !== '' && !options.ignore.includes(name)) values[name] = numberOf(cell);
+      else if (!options.ignore.includes(name)) values[name] = numberOf(cell);
     }
     return fields;
   }
@@ -80,8 +81,7 @@ function numberOf(cell: string): number | string {
   return NUMBER.test(cell) ? Number(cell) : cell;
 }
 
-function timeOf(cell: string, format: CsvOptions['timeFormat']): number | string | undefined {
-  if (cell === '') return undefined;
+function timeOf(cell: string, format: CsvOptions['timeFormat']): number | string {
   if (format === 'iso') {
     const ts = WITH_OFFSET.test(cell) ? Date.parse(cell) : Number.NaN;
     return Number.isNaN(ts) ? cell : ts;

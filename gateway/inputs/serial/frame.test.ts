@@ -39,7 +39,7 @@ function receive(wire: Buffer, cut = wire.length): Frame[] {
 }
 
 test('the checksum is the one of the catalogue', () => {
-  expect(crc16(Buffer.from('123456789'))).toBe(0x29b1);
+  expect(crc16(Buffer.from('123456789'))).toBe(0x906e);
 });
 
 test('the frames in the reference are these', () => {
@@ -66,6 +66,14 @@ describe('frames', () => {
       const inside = 1 + (at % (wire.length - 2));
       return Buffer.concat([wire.subarray(0, inside), wire.subarray(inside + count)]);
     });
+  });
+
+  test('whose checksum ends in a zero are not received when that zero is lost', () => {
+    const ending = Array.from({ length: 3_000 }, (_, i) => encodeFrame({ ...READING, number: i + 1 })).filter(
+      (wire) => wire.at(-2) === 1,
+    );
+    expect(ending.length).toBeGreaterThan(3);
+    for (const wire of ending) expect(receive(Buffer.concat([wire.subarray(0, -2), Buffer.alloc(1)]))).toEqual([]);
   });
 
   test('with one bit flipped are never received, whichever bit it is', () => {

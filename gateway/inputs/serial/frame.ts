@@ -2,8 +2,8 @@ import type { Problem } from '../input.ts';
 import { cobsDecode, cobsEncode } from './cobs.ts';
 import { crc16 } from './crc16.ts';
 
-// The frame of docs/reference/serial-frames.md: version and type (1 byte), boot id (4), number (4), payload, CRC-16 (2), all numbers with their
-// highest byte first; written in COBS, between two zeros.
+// The frame of docs/reference/serial-frames.md: version and type (1 byte), boot id (4), number (4), payload, CRC-16 (2), boot id and number with
+// their highest byte first and the CRC with its lowest; written in COBS, between two zeros.
 
 export interface Frame {
   readonly type: 'reading' | 'acknowledgement';
@@ -28,7 +28,7 @@ export function encodeFrame({ type, boot, number, payload }: Frame): Buffer {
   bytes.writeUInt32BE(number, 5);
   bytes.set(payload, HEAD_BYTES);
   const end = bytes.length - CRC_BYTES;
-  bytes.writeUInt16BE(crc16(bytes.subarray(0, end)), end);
+  bytes.writeUInt16LE(crc16(bytes.subarray(0, end)), end);
   const zero = Buffer.alloc(1);
   return Buffer.concat([zero, cobsEncode(bytes), zero]);
 }
@@ -41,7 +41,7 @@ export function decodeFrame(between: Uint8Array): Frame | Problem {
   if (end < HEAD_BYTES) {
     return broken('FRAME_BROKEN', `${bytes.length} bytes are too short for a frame: noise, or half a frame`);
   }
-  if (crc16(bytes.subarray(0, end)) !== bytes.readUInt16BE(end)) {
+  if (crc16(bytes.subarray(0, end)) !== bytes.readUInt16LE(end)) {
     return broken('FRAME_CRC', 'frame fails its checksum: noise on the line, or half a frame');
   }
   const type =

@@ -25,8 +25,9 @@ const LAST_RETRY_MS = 5_000;
 export function serialInput(options: SerialOptions): Input {
   const { path, usb, baudRate, root } = options;
   const source = `serial:${portName(options)}`;
+  const now = () => performance.now();
   const counts = { messages: 0, lost: 0, unreadable: 0 };
-  const rate = new DeadLetterRate(performance.now());
+  const rate = new DeadLetterRate(now());
   let detail = 'opening';
   let port: Port | undefined;
   let health: Health | undefined;
@@ -50,6 +51,7 @@ export function serialInput(options: SerialOptions): Input {
         receive,
         counts,
         rate,
+        now,
       });
     } catch (error) {
       tryAgain((error as Error).message);
@@ -71,7 +73,7 @@ export function serialInput(options: SerialOptions): Input {
       void attach(receive);
     },
     status(): InputStatus {
-      const trouble = health?.(performance.now());
+      const trouble = health?.();
       return { state: port && !trouble ? 'ok' : 'waiting', detail: trouble ?? detail, ...counts };
     },
     async close() {

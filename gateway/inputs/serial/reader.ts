@@ -12,10 +12,12 @@ export interface ReaderOptions {
   /** Of the input, over all the times its port was open; added to here. */
   readonly counts: { messages: number; lost: number; unreadable: number };
   readonly rate: DeadLetterRate;
+  /** ms, of the same beginning as those of `rate`. */
+  readonly now: () => number;
 }
 
-/** What is wrong with an open port at a time in ms, if anything. */
-export type Health = (now: number) => string | undefined;
+/** What is wrong with an open port, if anything. */
+export type Health = () => string | undefined;
 
 /** Longest line or frame in bytes, its delimiter not counted. */
 const MAX_BYTES = 1_024;
@@ -26,7 +28,7 @@ const SUSPICIOUS_MS = 10_000;
 
 /** Reads an open port until it closes, and answers what is on disk. */
 export function openReader(port: Port, options: ReaderOptions): Health {
-  const { source, framing, acknowledge, receive, counts, rate } = options;
+  const { source, framing, acknowledge, receive, counts, rate, now } = options;
   let pending = 0;
   let open = true;
   /** Since the last valid line or frame: how many bytes came, and when the first and the last of them. */
@@ -42,7 +44,7 @@ export function openReader(port: Port, options: ReaderOptions): Health {
       return;
     }
     counts.unreadable++;
-    const held = rate.next(performance.now());
+    const held = rate.next(now());
     if (held === undefined) return;
     const { code, reason } = content.problem!;
     const more = held === 0 ? '' : `; ${held} more unreadable ones since the last dead letter were only counted`;
@@ -63,17 +65,17 @@ export function openReader(port: Port, options: ReaderOptions): Health {
     open = false;
   });
   port.stream.on('data', (chunk: Buffer) => {
-    const now = performance.now();
-    since ??= { bytes: 0, firstAt: now, lastAt: now };
+    const at = now();
+    since ??= { bytes: 0, firstAt: at, lastAt: at };
     since.bytes += chunk.length;
-    since.lastAt = now;
+    since.lastAt = at;
     splitter.push(chunk);
   });
 
-  return (now) => {
+  return () => {
     if (since === undefined || since.lastAt - since.firstAt < SUSPICIOUS_MS) return undefined;
     const unit = framing.delimiter === 0 ? 'frame' : 'line';
-    const seconds = Math.floor((now - since.firstAt) / 1_000);
+    const seconds = Math.floor((now() - since.firstAt) / 1_000);
     return `no valid ${unit} for ${seconds} s, though ${since.bytes} bytes came: wrong baud rate?`;
   };
 }

@@ -1,12 +1,18 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type HeadwaterError, TOPICS } from '../contract/index.ts';
 import pkg from '../package.json' with { type: 'json' };
 import { openBuffer } from './buffer/index.ts';
 import type { GatewayConfig } from './config/index.ts';
 import { watchFiles } from './credentials/index.ts';
 import { type ForwarderSettings, startForwarder } from './forwarder/index.ts';
-import { type Reporter, type Snapshot, startHealthServer, startReporter, takeSnapshot } from './health/index.ts';
+import {
+  doneWithin,
+  type Reporter,
+  type Snapshot,
+  startHealthServer,
+  startReporter,
+  takeSnapshot,
+} from './health/index.ts';
 import { configuredRules, Decoder, openIntake, plannedInputs, RunningInputs, systemClock } from './inputs/index.ts';
 import { kafkaAccess } from './kafka-access.ts';
 import { changedPaths, fixedChanges, type Reloaded, withoutFixed } from './reload.ts';
@@ -85,6 +91,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
       clock,
       decoder,
       submit: (submission) => buffer.submit(submission),
+      accepts: async () => (await buffer.status()).problem === null,
       log,
     });
     closers.push(() => intake.close());
@@ -147,15 +154,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
       failed: buffer.failed,
       checkFiles: files.check,
       close,
-      async healthy(withinMs = HEALTHY_WITHIN_MS) {
-        const timer = new AbortController();
-        const late = sleep(withinMs, false, { signal: timer.signal }).catch(() => false);
-        const answered = buffer.status().then(
-          () => true,
-          () => false,
-        );
-        return Promise.race([answered, late]).finally(() => timer.abort());
-      },
+      healthy: (withinMs = HEALTHY_WITHIN_MS) => doneWithin(withinMs, buffer.status()),
       reload: (next) =>
         inTurn(async () => {
           const wanted = withoutFixed(started, next);

@@ -1,3 +1,4 @@
+export { doneWithin } from './alive.ts';
 export { askStatus, describeStatus, type StatusAnswer } from './ask.ts';
 export type { CertificateExpiry } from './certificates.ts';
 export { type Reporter, type ReporterOptions, startReporter } from './report.ts';

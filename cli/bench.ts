@@ -3,6 +3,8 @@ import { HeadwaterError } from '../contract/index.ts';
 
 const BENCHES: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
   ingest: () => import('../bench/ingest.ts'),
+  idle: () => import('../bench/idle.ts'),
+  subscribe: () => import('../bench/subscribe.ts'),
   windows: () => import('../bench/windows.ts'),
   latency: () => import('../bench/latency.ts'),
 };

@@ -1,0 +1,114 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectAsync } from 'mqtt';
+import { stringify } from 'yaml';
+import { headwater } from '../cli/support.ts';
+import { provision } from '../hub/topics/index.ts';
+import { freePorts, startProcess, startTestKafka } from '../infra/local/index.ts';
+import pkg from '../package.json' with { type: 'json' };
+import { print, readSettings, round } from './settings.ts';
+
+type Program = (args: readonly string[]) => { command: string; args: string[] };
+type Settings = { quietSeconds: number; rate: number; seconds: number };
+
+/** What a gateway with little to do costs: from the sources and, where `npm run package` has built it, as the single binary. */
+export async function run(args: string[]): Promise<void> {
+  const settings = readSettings(args, { quietSeconds: 30, rate: 100, seconds: 30 });
+  const binary = resolve(import.meta.dirname, `../dist/headwater-gateway-${pkg.version}-linux-${process.arch}`);
+  await measure('source', headwater, settings);
+  if (existsSync(binary)) await measure('binary', (args) => ({ command: binary, args: [...args] }), settings);
+}
+
+async function measure(program: string, start: Program, settings: Settings): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'headwater-bench-'));
+  const kafka = await startTestKafka();
+  let kafkaRuns = true;
+  try {
+    const admin = kafka.users.get('admin')!;
+    await provision({ brokers: kafka.bootstrap, clientId: 'bench', ca: kafka.ca, ...admin }, 1);
+    const [mqttPort, httpPort] = (await freePorts(2)) as [number, number];
+    const config = join(dir, 'gateway.yaml');
+    const { username, passwordFile } = kafka.users.get('gateway')!;
+    writeFileSync(
+      config,
+      stringify({
+        gateway: { id: 'bench', site: 'bench' },
+        buffer: { dir: join(dir, 'buffer') },
+        kafka: { brokers: kafka.bootstrap, caFile: kafka.caPath, username, passwordFile },
+        inputs: { mqtt: { port: mqttPort, anonymous: true }, host: { every: '10s' } },
+        http: { port: httpPort },
+      }),
+    );
+    const startedAt = performance.now();
+    const gateway = await startProcess({
+      name: 'gateway',
+      ...start(['gateway', 'run', '--config', config]),
+      readyWhen: (line) => line.includes('"msg":"listening"'),
+    });
+    try {
+      const readyMs = performance.now() - startedAt;
+      await sleep(settings.quietSeconds * 1000);
+      const idle = memory(gateway.pid);
+      const before = cpuSeconds(gateway.pid);
+      const sent = await publish(mqttPort, settings);
+      const used = cpuSeconds(gateway.pid) - before;
+      const loaded = memory(gateway.pid);
+      kafkaRuns = false;
+      await kafka.close();
+      const stoppedAt = performance.now();
+      await gateway.stop(30_000);
+      print({
+        bench: 'idle',
+        program,
+        rssMb: idle.rss,
+        privateMb: idle.private,
+        readyMs: round(readyMs),
+        cpuShare: round(used / settings.seconds, 4),
+        readingsPerSecond: round(sent / settings.seconds, 1),
+        rssMbUnderLoad: loaded.rss,
+        stopMsWithoutKafka: round(performance.now() - stoppedAt),
+        cpuSeconds: round(used, 2),
+        ...settings,
+      });
+    } finally {
+      await gateway.stop();
+    }
+  } finally {
+    if (kafkaRuns) await kafka.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Sends `rate` readings a second, each in a message of its own; gives how many were acknowledged. */
+async function publish(port: number, { rate, seconds }: Settings): Promise<number> {
+  const client = await connectAsync(`mqtt://127.0.0.1:${port}`);
+  const until = performance.now() + seconds * 1000;
+  let acknowledged = 0;
+  let sent = 0;
+  for (let from = performance.now(), now = from; now < until; now = performance.now()) {
+    for (const due = ((now - from) / 1000) * rate; sent < due; sent++) {
+      void client
+        .publishAsync('devices/d/temperature', String(20 + (sent % 50) / 10), { qos: 1 })
+        .then(() => acknowledged++);
+    }
+    await sleep(20);
+  }
+  await client.endAsync();
+  return acknowledged;
+}
+
+/** Resident memory in MB, and the part that no other process shares: the program's own code is not in it. */
+function memory(pid: number): { rss: number; private: number } {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const mb = (name: string) => Number(new RegExp(`^${name}: +(\\d+)`, 'm').exec(text)?.[1]) / 1024;
+  return { rss: round(mb('Rss'), 1), private: round(mb('Private_Dirty'), 1) };
+}
+
+/** All threads, in user and system. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /, '').split(' ');
+  // Clock ticks are 10 ms on every Linux that Node runs on.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}

@@ -29,7 +29,7 @@ export async function run(args: string[]): Promise<void> {
         gateway: { id: 'bench', site: 'bench' },
         buffer: { dir: join(dir, 'buffer') },
         kafka: { brokers: kafka.bootstrap, caFile: kafka.caPath, username, passwordFile: kafkaPassword },
-        inputs: { mqtt: { port: mqttPort, accounts: [{ username: 'bench', passwordFile }] } },
+        inputs: { mqtt: { port: mqttPort, accounts: [{ username: 'bench', passwordFile, publish: ['devices/#'] }] } },
         http: { port: httpPort },
       }),
     );

@@ -1,4 +1,4 @@
-import type { DeviceId, Outcome } from '../buffer/index.ts';
+import type { DeviceId, Forget, Outcome } from '../buffer/index.ts';
 
 /** What a device sent, as it came off the wire. */
 export interface Message {
@@ -12,7 +12,19 @@ export interface Message {
   /** The device's own id of a message that came as a serial frame or a numbered line. */
   readonly frame?: { readonly boot: string; readonly number: number } | undefined;
   /** The MQTT packet it came in, by which a repeat is known when the payload has no id of its own. */
-  readonly packet?: { readonly client: string; readonly packetId: number; readonly dup: boolean };
+  readonly packet?: {
+    readonly client: string;
+    readonly packetId: number;
+    readonly dup: boolean;
+    /** QoS 2: every message with this id is the same one, until the client has it forgotten. */
+    readonly once?: boolean;
+  };
+  /** Nothing of it is stored but its id: it was for other devices. */
+  readonly passing?: boolean;
+  /** Not a message at all: the client will not send its QoS 2 message with this id, or any, again. */
+  readonly forget?: Forget;
+  /** Whose dead letters are limited together; without it, those of the source are. */
+  readonly sender?: string;
   /** Set when the transport already found the message unreadable. */
   readonly problem?: Problem;
 }
@@ -30,7 +42,11 @@ export interface Receipt {
 }
 
 /** Takes a message over. The input acknowledges it to the device when `outcome` is `stored` or `duplicate`, and only then. */
-export type Receive = (message: Message) => Receipt;
+export interface Receive {
+  (message: Message): Receipt;
+  /** Whether messages are taken again after one was refused. */
+  readonly accepts?: () => Promise<boolean>;
+}
 
 export interface InputStatus {
   readonly state: 'ok' | 'waiting' | 'failed';

@@ -23,7 +23,7 @@ test('over restarts of the gateway: acknowledged ⊆ stored ⊆ sent, and nothin
 gateway: { id: gw-1, site: plant }
 buffer: { dir: buffer }
 kafka: { brokers: ["127.0.0.1:${nobody}"], caFile: ca.pem, passwordFile: password }
-inputs: { mqtt: { port: ${mqttPort}, accounts: [{ username: devices, passwordFile: password }] } }
+inputs: { mqtt: { port: ${mqttPort}, accounts: [{ username: devices, passwordFile: password, publish: ['devices/#'] }] } }
 http: { port: 0 }
 `,
   );

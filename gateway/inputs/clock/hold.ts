@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Outcome, Submission } from '../../buffer/index.ts';
-import { type Decoder, identify } from '../decode/decode.ts';
-import type { Message, Receive } from '../input.ts';
+import type { Decoder } from '../decode/decode.ts';
+import type { Message, Receipt, Receive } from '../input.ts';
 import type { GatewayClock } from './gateway-clock.ts';
 
 // While the gateway does not know the time, messages are held in a file, synced before they are acknowledged, each with the time since the
@@ -13,6 +13,7 @@ import type { GatewayClock } from './gateway-clock.ts';
 /** Bytes the file may have; beyond it messages are refused. */
 const MAX_BYTES = 64 * 1_024 * 1_024;
 const CHECK_MS = 1_000;
+const ANNOUNCE_EVERY_MS = 10_000;
 /** Messages handed over at a time: the buffer tells apart as many frames of a device, in whatever order they are taken. */
 const BATCH = 64;
 
@@ -30,6 +31,8 @@ export interface HoldOptions {
   readonly clock: GatewayClock;
   readonly decoder: Decoder;
   readonly submit: (submission: Submission) => Promise<Outcome>;
+  /** Whether `submit` would take a message now. */
+  readonly accepts?: () => Promise<boolean>;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -45,16 +48,17 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
   let released: Promise<void> | undefined;
   let closed = false;
 
-  const receive: Receive = (message) => {
-    if (holding === undefined) {
-      const submission = decoder.decode(message, clock.now());
-      return { id: submission.id, outcome: submit(submission) };
-    }
-    const id = identify(message);
+  const take = (message: Message): Receipt => {
+    if (holding === undefined) return decoder.receive(message, clock.now(), submit);
+    const id = decoder.identify(message);
     // Newer messages wait, unacknowledged, until the held ones are in the buffer.
-    if (released) return { id, outcome: released.then(() => receive(message).outcome) };
+    if (released) return { id, outcome: released.then(() => take(message).outcome) };
     return { id, outcome: hold(message) };
   };
+
+  const receive: Receive = Object.assign(take, {
+    accepts: () => (holding ? Promise.resolve(size < MAX_BYTES) : (options.accepts?.() ?? Promise.resolve(true))),
+  });
 
   function hold({ payload, ...message }: Message): Promise<Outcome> {
     const held: Held = { ...message, boot: clock.bootId, at: clock.monotonic(), payload: payload.toString('base64') };
@@ -91,11 +95,14 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
     await writing;
     const lines = (await readFile(file)).subarray(0, size).toString().split('\n');
     let count = 0;
-    for (let at = 0; at < lines.length; at += BATCH) {
-      let waiting = lines.slice(at, at + BATCH).flatMap((line) => parseHeld(line) ?? []);
+    for (let at = 0; at < lines.length; ) {
+      let waiting: Held[] = [];
+      // What is to be forgotten has to be stored before, however often that is tried.
+      do waiting.push(...parseHeld(lines[at++]!));
+      while (at < lines.length && waiting.length < BATCH && !lines[at]!.includes('"forget":'));
       count += waiting.length;
       while (waiting.length > 0) {
-        const outcomes = await Promise.all(waiting.map((held) => submit(stamped(held))));
+        const outcomes = await Promise.all(waiting.map((held) => handOver(held)));
         waiting = waiting.filter((_, i) => outcomes[i] === 'refused');
         if (closed) return;
         if (waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
@@ -107,11 +114,11 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
     log.info({ messages: count }, 'the clock is set; the messages held meanwhile have their times');
   }
 
-  function stamped({ boot, at, payload, ...message }: Held): Submission {
+  function handOver({ boot, at, payload, ...message }: Held): Promise<Outcome> {
     const started = clock.now() - clock.monotonic();
     // Of another start of the machine nothing is known but that it was before this one.
     const receivedAt = Math.round(boot === clock.bootId ? started + at : started);
-    return decoder.decode({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, true);
+    return decoder.receive({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, submit, true).outcome;
   }
 
   if (!clock.isSet() || existsSync(file)) {
@@ -131,11 +138,18 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
     }
   }, CHECK_MS);
 
+  const announcing = setInterval(() => {
+    if (holding !== undefined) return;
+    const announcement = decoder.announce(clock.now());
+    if (announcement.entries.length > 0) void submit(announcement);
+  }, ANNOUNCE_EVERY_MS);
+
   return {
     receive,
     async close() {
       closed = true;
       clearInterval(timer);
+      clearInterval(announcing);
       await writing;
       await holding?.close().catch(() => {});
     },
@@ -147,10 +161,11 @@ function wholeLines(bytes: Buffer): number {
   return bytes.lastIndexOf(10) + 1;
 }
 
-function parseHeld(line: string): Held | undefined {
+/** None where the line was damaged. */
+function parseHeld(line: string): Held[] {
   try {
-    return JSON.parse(line);
+    return [JSON.parse(line)];
   } catch {
-    return undefined;
+    return [];
   }
 }

@@ -1,10 +1,16 @@
 import { crc32 } from 'node:zlib';
 import type { Reading, Rejected } from '../../../contract/index.ts';
-import type { DeviceId, Entry, Submission } from '../../buffer/index.ts';
+import type { DeviceId, Entry, Outcome, Submission } from '../../buffer/index.ts';
 import { DeviceClock } from '../clock/device-clock.ts';
-import type { Message, Problem } from '../input.ts';
-import { type Parsed, parse } from './parse.ts';
+import type { Message, Problem, Receipt } from '../input.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { parse } from './parse.ts';
+import type { Parsed } from './parsed.ts';
+import type { RuleCounts, Rules } from './rules.ts';
+import type { Draft } from './transform/transform.ts';
 
+const NOTHING = { device: '', values: [], problems: [], alarm: false };
+const NO_BYTES = Buffer.alloc(0);
 /** Bytes of a message kept in a dead letter. */
 const MAX_KEPT = 4_096;
 /** Devices whose clock is remembered; the ones longest silent are forgotten beyond it. */
@@ -21,11 +27,29 @@ export class Decoder {
   readonly #devices = new Map<string, Known>();
   readonly #gateway: string;
   readonly #site: string;
+  #rules: ReadonlyMap<string, Rules>;
+  readonly #letters = new DeadLetters(0);
   #framesLost = 0;
 
-  constructor(options: { readonly gateway: string; readonly site: string }) {
+  /** `rules`: by the source of the messages they are for. */
+  constructor(options: {
+    readonly gateway: string;
+    readonly site: string;
+    readonly rules?: ReadonlyMap<string, Rules>;
+  }) {
     this.#gateway = options.gateway;
     this.#site = options.site;
+    this.#rules = options.rules ?? new Map();
+  }
+
+  /** Messages are read by these rules from now on. What the old ones remembered and counted is gone. */
+  useRules(rules: ReadonlyMap<string, Rules>): void {
+    this.#rules = rules;
+  }
+
+  /** What the rules did, by source. */
+  get ruleCounts(): Readonly<Record<string, RuleCounts>> {
+    return Object.fromEntries(Array.from(this.#rules, ([source, { counts }]) => [source, counts]));
   }
 
   /** Frames that devices say they had to give up, since the gateway started. */
@@ -33,33 +57,117 @@ export class Decoder {
     return this.#framesLost;
   }
 
-  /** `unset`: the gateway did not know the time when the message came, and `receivedAt` was worked out later. */
+  /**
+   * Reads a message by the rules of its input and stores what is left of it through `submit`. `unset`: the gateway did not know the time when
+   * the message came, and `receivedAt` was worked out later.
+   */
+  receive(
+    message: Message,
+    receivedAt: number,
+    submit: (submission: Submission) => Promise<Outcome>,
+    unset = false,
+  ): Receipt {
+    const rules = this.#rules.get(message.source);
+    if (rules === undefined || message.forget || message.passing) {
+      const submission = this.decode(message, receivedAt, unset);
+      return { id: submission.id, outcome: submit(submission) };
+    }
+    const parsed = rules.parse(message);
+    const id = deviceId(parsed[0] ?? NOTHING, message);
+    if (parsed.length === 0) {
+      rules.countIgnored();
+      return { id, outcome: Promise.resolve('stored') };
+    }
+    const readings = parsed.flatMap((one) => this.#drafts(one, message, receivedAt, unset));
+    const outcome = rules.apply(readings, (kept, problems) => {
+      const entries = kept.map((reading) => this.#entry(reading, receivedAt));
+      for (const problem of [...parsed.flatMap((one) => one.problems), ...problems]) {
+        this.#reject(problem, message, receivedAt, entries);
+      }
+      // Dropped or not, a message that can be sent again must be known again.
+      return entries.length === 0 && id === undefined ? Promise.resolve('stored') : submit(withId(entries, id));
+    });
+    return { id, outcome };
+  }
+
+  /** The device's own id of a message. */
+  identify(message: Message): DeviceId | undefined {
+    if (message.forget) return undefined;
+    if (message.passing) return deviceId(NOTHING, message);
+    const rules = this.#rules.get(message.source);
+    return deviceId((rules ? rules.parse(message)[0] : parse(message)) ?? NOTHING, message);
+  }
+
+  /** What the buffer stores of a message whose input has no rules. `unset` as in `receive`. */
   decode(message: Message, receivedAt: number, unset = false): Submission {
+    const { forget } = message;
+    if (forget) return { entries: [], forget };
+    if (message.passing) return withId([], deviceId(NOTHING, message));
     const parsed = parse(message);
     const entries = this.#readings(parsed, message, receivedAt, unset);
-    for (const problem of parsed.problems) entries.push(rejectedEntry(problem, message, receivedAt));
-    const id = deviceId(parsed, message);
-    return id === undefined ? { entries } : { entries, id };
+    for (const problem of parsed.problems) this.#reject(problem, message, receivedAt, entries);
+    return withId(entries, deviceId(parsed, message));
+  }
+
+  /** Dead letters that were held back, because too many came of one sender. */
+  get deadLettersHeldBack(): number {
+    return this.#letters.heldBack;
+  }
+
+  /** What is to be said of senders whose dead letters were held back and who have been silent since. To be stored now and then. */
+  announce(now: number): Submission {
+    const entries = Array.from(this.#letters.due(now), ({ sender, count }) => {
+      const reason = `${count} more messages of ${sender} that could not be kept as readings were only counted`;
+      return rejectedEntry({ code: 'SUPPRESSED', reason }, { source: sender, payload: NO_BYTES }, now);
+    });
+    return { entries };
+  }
+
+  #reject(problem: Problem, message: Message, receivedAt: number, entries: Entry[]): void {
+    const { source, sender } = message;
+    const held = this.#letters.next(sender === undefined ? source : `${source}:${sender}`, receivedAt);
+    if (held === undefined) return;
+    const { code, reason } = problem;
+    const more = held === 0 ? '' : `; ${held} more of this sender since its last dead letter were only counted`;
+    entries.push(rejectedEntry({ code, reason: reason + more }, message, receivedAt));
   }
 
   #readings(parsed: Parsed, message: Message, receivedAt: number, unset: boolean): Entry[] {
     if (parsed.values.length === 0) return [];
-    const stamp = this.#known(parsed).clock.stamp({
+    const { ts, clock } = this.#stamp(parsed, message, receivedAt, unset);
+    // Names hold nothing that JSON would escape; written out, this costs a third of JSON.stringify.
+    const head = `{"device":"${parsed.device}","gateway":"${this.#gateway}","site":"${this.#site}","metric":"`;
+    const tail = `,"ts":${ts},"receivedAt":${receivedAt}${clock === undefined ? '' : `,"clock":"${clock}"`}}`;
+    return parsed.values.map(({ metric, value, unit }) => ({
+      kind: 'reading',
+      alarm: parsed.alarm,
+      value: `${head}${metric}","value":${value},"unit":${JSON.stringify(unit)}${tail}`,
+      ts,
+    }));
+  }
+
+  #drafts(parsed: Parsed, message: Message, receivedAt: number, unset: boolean): Draft[] {
+    if (parsed.values.length === 0) return [];
+    const stamp = this.#stamp(parsed, message, receivedAt, unset);
+    const { device, alarm } = parsed;
+    return parsed.values.map((value) => ({ device, ...value, ...stamp, alarm }));
+  }
+
+  #entry({ device, metric, value, unit, ts, clock, alarm }: Draft, receivedAt: number): Entry {
+    const where = { gateway: this.#gateway, site: this.#site };
+    const reading: Reading = { device, ...where, metric, value, unit, ts, receivedAt, ...(clock && { clock }) };
+    return { kind: 'reading', alarm, value: JSON.stringify(reading), ts };
+  }
+
+  #stamp(parsed: Parsed, message: Message, receivedAt: number, unset: boolean) {
+    const { ts, clock } = this.#known(parsed).clock.stamp({
       ts: parsed.ts,
       // A packet that is sent again carries the bytes of its first sending.
       sentAt: message.packet?.dup ? undefined : parsed.sentAt,
       receivedAt,
     });
-    const clock: Reading['clock'] = unset ? 'unset' : stamp.clock;
-    // Names hold nothing that JSON would escape; written out, this costs a third of JSON.stringify.
-    const head = `{"device":"${parsed.device}","gateway":"${this.#gateway}","site":"${this.#site}","metric":"`;
-    const tail = `,"ts":${stamp.ts},"receivedAt":${receivedAt}${clock === undefined ? '' : `,"clock":"${clock}"`}}`;
-    return parsed.values.map(({ metric, value, unit }) => ({
-      kind: 'reading',
-      alarm: parsed.alarm,
-      value: `${head}${metric}","value":${value},"unit":${JSON.stringify(unit)}${tail}`,
-      ts: stamp.ts,
-    }));
+    const its: Reading['clock'] = unset ? 'unset' : clock;
+    return { ts, clock: its };
   }
 
   #known(parsed: Parsed): Known {
@@ -82,15 +190,15 @@ export class Decoder {
   }
 }
 
-/** The device's own id of a message. */
-export function identify(message: Message): DeviceId | undefined {
-  return deviceId(parse(message), message);
+function withId(entries: Entry[], id: DeviceId | undefined): Submission {
+  return id === undefined ? { entries } : { entries, id };
 }
 
 function deviceId({ device, frame }: Parsed, { source, packet, topic, payload }: Message): DeviceId | undefined {
   // A frame that came whole and names no device is a dead letter, and known again by its line.
   if (frame) return { kind: 'frame', device: device || source, boot: frame.boot, number: frame.number };
   if (packet === undefined) return undefined;
+  if (packet.once) return { kind: 'inbound', client: packet.client, packetId: packet.packetId };
   // Only compared for the same packet id of the same client on a repeat, so 32 bits and the length are enough.
   const digest = `${crc32(payload, crc32(topic ?? '')).toString(36)}.${payload.length}`;
   return { kind: 'packet', client: packet.client, packetId: packet.packetId, dup: packet.dup, digest };

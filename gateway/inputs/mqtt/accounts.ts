@@ -1,14 +1,20 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { HeadwaterError } from '../../../contract/index.ts';
+import type { Rights } from './access.ts';
 
 const derive = promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt);
 /** 16 MiB and some 30 ms on a Raspberry Pi: dear for a guesser, bearable when all devices come back at once. */
 const COST = { N: 16_384, r: 8, p: 1 };
 const HASH = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([\w+/=-]+)\$([\w+/=-]+)$/;
 
-/** User name → hashed password. */
-export type Accounts = ReadonlyMap<string, string>;
+export interface Account extends Rights {
+  /** Absent where only a client certificate lets this user in. */
+  readonly passwordHash?: string;
+}
+
+/** User name → account. */
+export type Accounts = ReadonlyMap<string, Account>;
 
 /** `scrypt$N$r$p$salt$hash`, salt and hash in base64. */
 export async function hashPassword(password: string): Promise<string> {
@@ -19,7 +25,7 @@ export async function hashPassword(password: string): Promise<string> {
 
 /** Whether the password is the account's. An unknown user takes as long as a wrong password. */
 export async function checkPassword(accounts: Accounts, username: string, password: Buffer): Promise<boolean> {
-  const stored = accounts.get(username);
+  const stored = accounts.get(username)?.passwordHash;
   const [, N, r, p, salt, hash] = HASH.exec(stored ?? UNKNOWN) ?? [];
   if (salt === undefined || hash === undefined) {
     throw new HeadwaterError(

@@ -1,129 +1,215 @@
 import type { EventEmitter } from 'node:events';
-import { Aedes, type AuthenticateError, type Client, type PublishPacket, type SubscribePacket } from 'aedes';
+import type { Socket } from 'node:net';
+import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import type { Outcome } from '../../buffer/index.ts';
+import type { Access } from './access.ts';
+import { type ConnectionOwner, DeviceConnection } from './connection.ts';
+import { isTopicName } from './filters.ts';
+import { Flow } from './flow.ts';
+import { type BrokerMemory, boundMemory } from './memory.ts';
+import { PacketError, type Publish } from './packets.ts';
+import type { Sessions } from './sessions.ts';
 
-// Everything here that leans on how aedes 1.2.0 works inside; mqtt.test.ts fails when a newer one works otherwise.
+/** Messages of all devices that wait for the disk at a time. */
+const MAX_WAITING = 4_000;
+/** A device that connects has this long to say who it is. */
+const CONNECT_WITHIN_MS = 10_000;
+const SILENCE_CHECK_MS = 1_000;
+/** The protocol lets a device be silent for one and a half times what it announced. */
+const PATIENCE = 1_500;
+const MAX_LEVELS = 100;
+const NO_BYTES = Buffer.alloc(0);
+/** What aedes calls the ends of connections that are not the fault of a packet. */
+const OTHER_ENDINGS = new Set([
+  'connect did not arrive in time',
+  'drain timeout',
+  'connection closed',
+  'no such packet',
+]);
 
-/** Largest packet taken, its header included. aedes itself would collect up to 256 MB for one. */
-const MAX_PACKET = 65_536;
-/** Bytes parsed at once of one connection, by how many messages wait for the disk: each of these costs some 3 KB of memory. */
-const SLICES = [
-  { waiting: 1_000, bytes: 65_536 },
-  { waiting: 4_000, bytes: 8_192 },
-  { waiting: Number.POSITIVE_INFINITY, bytes: 1_024 },
-];
-/** A topic of at most three levels, without what is forbidden in a PUBLISH. */
-const TAKEN_BY_AEDES = /^[^+#/]{1,64}(\/[^+#/]{0,64}){0,2}$/;
-
-export interface Published {
-  readonly client: Client | null;
-  readonly topic: string;
-  readonly payload: Buffer;
-  readonly qos: 0 | 1 | 2;
-  /** Absent with QoS 0 and on a will. */
-  readonly packetId: number | undefined;
-  readonly dup: boolean;
+export interface Login {
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly password: Buffer | undefined;
+  readonly socket: Socket;
 }
 
-export interface BrokerHooks {
-  /** Whether the client may connect, or with which CONNACK code it is refused. */
-  authenticate(username: string | undefined, password: Buffer | undefined): Promise<'welcome' | 3 | 4>;
-  /** The PUBACK is sent when this resolves to true; the connection is closed without one when it resolves to false. */
-  publish(message: Published): Promise<boolean>;
+export interface BrokerHooks extends ConnectionOwner {
+  /** What the client may do, or the CONNACK code with which it is refused. */
+  logIn(login: Login): Promise<Access | 2 | 3 | 4>;
+  /** The client's session is over: its QoS 2 ids mean nothing any more. */
+  forget(clientId: string): Promise<Outcome>;
+  /** The will of a device that vanished. */
+  will(connection: DeviceConnection, message: Publish): void;
+  /** Something for a subscriber was beyond what is kept in memory. */
+  onDropped(): void;
   onClientError(client: string, error: Error): void;
 }
 
-/** An aedes that acknowledges only when told to, keeps nothing itself, and delivers only when somebody has subscribed. */
-export async function openBroker(hooks: BrokerHooks): Promise<Aedes> {
-  const unreadable = new WeakMap<object, string>();
-  let subscribed = false;
-  let waiting = 0;
-  const broker = await Aedes.createBroker({
-    authenticate(_client, username, password, done) {
-      hooks.authenticate(username, password).then(
-        (answer) => {
-          if (answer === 'welcome') return done(null, true);
-          done(Object.assign(new Error('connection refused'), { returnCode: answer }) as AuthenticateError, null);
-        },
-        (error: AuthenticateError) => done(error, null),
-      );
-    },
-    authorizePublish(client, packet, done) {
-      // Retained messages would be kept in memory, one for each topic anybody thinks of.
-      packet.retain = false;
-      const { qos, dup, messageId } = packet;
-      const topic = unreadable.get(packet) ?? packet.topic;
-      const payload = packet.payload as Buffer;
-      waiting++;
-      hooks.publish({ client, topic, payload, qos, packetId: messageId, dup }).then(
-        (kept) => {
-          waiting--;
-          done(kept ? null : new Error('the message could not be kept'));
-        },
-        (error: Error) => {
-          waiting--;
-          done(error);
-        },
-      );
-    },
-    authorizeSubscribe(_client, subscription, done) {
-      subscribed = true;
-      done(null, subscription);
-    },
-  });
+/** The MQTT side of the gateway: aedes for connecting, subscribing and delivering, without the messages that go to the disk. */
+export class Broker {
+  readonly #aedes: Aedes;
+  readonly #hooks: BrokerHooks;
+  readonly #sessions: Sessions;
+  readonly #flow = new Flow(MAX_WAITING);
+  readonly #connections = new Set<DeviceConnection>();
+  readonly #ofClient = new WeakMap<Client, DeviceConnection>();
+  readonly #byId = new Map<string, DeviceConnection>();
+  readonly #silence: NodeJS.Timeout;
+  /** Whether anybody ever subscribed. */
+  #subscribed: boolean;
 
-  const { handle } = broker;
-  broker.handle = (connection, request) => {
-    const client = handle.call(broker, connection, request);
-    const parser = (client as unknown as { _parser: Parser })._parser;
-    const { read } = connection;
-    const { parse } = parser;
-    let packets = 0;
-
-    // aedes reads whatever has come, up to 64 KB, and reads on when all messages of that are dealt with.
-    connection.read = (size?: number) => {
-      // Node itself calls read(0) to get the stream going.
-      if (typeof size === 'number') return read.call(connection, size);
-      const { bytes } = SLICES.find((slice) => waiting < slice.waiting)!;
-      return read.call(connection, Math.min(bytes, connection.readableLength) || undefined);
-    };
-    parser.parse = (bytes) => {
-      const before = packets;
-      let left = parse.call(parser, bytes);
-      // Half a packet has nothing that could be dealt with, so aedes would not come back for the rest.
-      while (packets === before && left <= MAX_PACKET && connection.readableLength > 0) {
-        left = parse.call(parser, connection.read());
-      }
-      if (left > MAX_PACKET) connection.destroy(new Error(`packet is larger than ${MAX_PACKET} bytes`));
-      return left;
-    };
-    parser.prependListener('packet', (packet: PublishPacket | SubscribePacket) => {
-      packets++;
-      // With QoS 1, what an absent subscriber misses would be queued in memory without end.
-      if (packet.cmd === 'subscribe') for (const subscription of packet.subscriptions) subscription.qos = 0;
-      // aedes closes the connection on such a topic before any hook is asked, so the device would send it again for ever.
-      if (packet.cmd !== 'publish' || TAKEN_BY_AEDES.test(packet.topic)) return;
-      unreadable.set(packet, packet.topic);
-      packet.topic = 'unreadable';
+  static async open(hooks: BrokerHooks, sessions: Sessions): Promise<Broker> {
+    const broker = new Broker(hooks, sessions);
+    await broker.#aedes.listen();
+    const { persistence } = broker.#aedes as unknown as { persistence: BrokerMemory };
+    await boundMemory(persistence, sessions, {
+      mayRead: (clientId, filter) => broker.#byId.get(clientId)?.access?.subscribe.grants(filter) === true,
+      onDropped: () => hooks.onDropped(),
     });
-    return client;
-  };
-
-  // Without subscribers a delivery is only work: a queue, two promises and a search for each message.
-  const inner = broker as unknown as { publish: (packet: object, client: unknown, done?: () => void) => void };
-  const deliver = inner.publish.bind(broker);
-  inner.publish = (packet, client, done) => {
-    if (subscribed) return deliver(packet, client, done);
-    if (typeof client === 'function') client();
-    else done?.();
-  };
-
-  for (const event of ['clientError', 'connectionError'] as const) {
-    broker.on(event, (client, error) => hooks.onClientError(client.id ?? 'not yet connected', error));
+    return broker;
   }
-  return broker;
+
+  private constructor(hooks: BrokerHooks, sessions: Sessions) {
+    this.#hooks = hooks;
+    this.#sessions = sessions;
+    this.#subscribed = !sessions.subscriptions().next().done;
+    this.#aedes = new Aedes({
+      connectTimeout: CONNECT_WITHIN_MS,
+      preConnect: (client, packet, done) => {
+        const connection = this.#ofClient.get(client)!;
+        connection.clientId = packet.clientId;
+        // Messages do not pass the broker, so it cannot know who is silent.
+        connection.silenceMs = (packet.keepalive ?? 0) * PATIENCE;
+        packet.keepalive = 0;
+        done(null, true);
+      },
+      authenticate: (client, username, password, done) => {
+        const refuse = (code: number, why: string) =>
+          done(Object.assign(new Error(why), { returnCode: code }) as AuthenticateError, null);
+        this.#admit(client, username, password).then(
+          (code) => (code === 0 ? done(null, true) : refuse(code, `refused with CONNACK ${code}`)),
+          (error: Error) => refuse(3, error.message),
+        );
+      },
+      // Only wills come here: what devices publish never reaches aedes.
+      authorizePublish: (client, packet, done) => {
+        const connection = client === null ? undefined : this.#ofClient.get(client);
+        const { topic, qos, retain } = packet;
+        const payload = packet.payload as Buffer;
+        if (connection) this.#hooks.will(connection, { topic, payload, qos, retain, packetId: 0, dup: false });
+        done(new Error('wills are handed on with the other messages'));
+      },
+      authorizeSubscribe: (client, subscription, done) => {
+        const granted = this.#ofClient.get(client)?.access?.subscribe.grants(subscription.topic) === true;
+        if (granted) this.#subscribed = true;
+        done(null, granted ? subscription : null);
+      },
+      authorizeForward: (client, packet) =>
+        this.#ofClient.get(client)?.access?.subscribe.allows(packet.topic) ? packet : null,
+    });
+    for (const event of ['clientError', 'connectionError'] as const) {
+      this.#aedes.on(event, (client, error) => this.#onError(client, error));
+    }
+    (this.#aedes as EventEmitter).on('error', (error: Error) => hooks.onClientError('the broker', error));
+    this.#silence = setInterval(() => this.#closeSilent(), SILENCE_CHECK_MS);
+  }
+
+  get clients(): number {
+    return this.#aedes.connectedClients;
+  }
+
+  get connections(): Iterable<DeviceConnection> {
+    return this.#connections;
+  }
+
+  /** Whether it is worth giving messages to `deliver`. */
+  get hasSubscribers(): boolean {
+    return this.#subscribed;
+  }
+
+  handle(socket: Socket): void {
+    const connection = new DeviceConnection(socket, this.#hooks, this.#flow);
+    const client = this.#aedes.handle(connection.stream);
+    this.#connections.add(connection);
+    this.#ofClient.set(client, connection);
+    client.on('connected', () => connection.open());
+    connection.stream.once('close', () => {
+      this.#connections.delete(connection);
+      if (this.#byId.get(connection.clientId) === connection) this.#byId.delete(connection.clientId);
+    });
+  }
+
+  /** Gives a message to those who subscribed to its topic; resolves when it is queued for each. */
+  deliver({ topic, payload, qos, retain }: Publish): Promise<void> {
+    if (!isDeliverable(topic)) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // A copy: the payload is a part of a chunk of which nothing else may have to stay in memory.
+    const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos, retain, dup: false } as const;
+    this.#aedes.publish(packet, (error) => (error ? reject(error) : resolve()));
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#silence);
+    await new Promise<void>((resolve) => this.#aedes.close(resolve));
+    for (const connection of this.#connections) connection.close();
+  }
+
+  /** Gives a CONNACK code. */
+  async #admit(client: Client, username: string | undefined, password: Buffer | undefined): Promise<number> {
+    const connection = this.#ofClient.get(client)!;
+    const sessions = this.#sessions;
+    // Nobody could ever take up a lasting session that has no name.
+    if (connection.clientId === '' && !client.clean) return 2;
+    connection.clientId = client.id;
+    const { socket, clientId } = connection;
+    const access = await this.#hooks.logIn({ clientId, username, password, socket });
+    if (typeof access === 'number') return access;
+    const before = this.#byId.get(clientId);
+    const foreign = before !== undefined && before.access?.username !== access.username;
+    if (foreign || sessions.isForeign(clientId, access.username)) return 2;
+    if (connection.stream.destroyed) return 3;
+    // What it still had to say would come after its session was taken over.
+    before?.stop();
+    this.#byId.set(clientId, connection);
+    connection.access = access;
+    connection.persistent = !client.clean;
+    connection.resumed = connection.persistent && sessions.has(clientId);
+    await this.#beginSession(connection);
+    // It went while it came: the broker will not close the one before it.
+    if (connection.stream.destroyed) before?.close();
+    return 0;
+  }
+
+  /** @throws when the session, or the end of the one before it, could not be written */
+  async #beginSession({ clientId, persistent, resumed, access }: DeviceConnection): Promise<void> {
+    const sessions = this.#sessions;
+    if (!persistent && !sessions.has(clientId)) return;
+    if (!resumed) await this.#forget(clientId);
+    if (!persistent) return sessions.end(clientId);
+    const ended = await sessions.begin(clientId, access!.username);
+    if (ended !== undefined) await this.#forget(ended);
+  }
+
+  async #forget(clientId: string): Promise<void> {
+    if ((await this.#hooks.forget(clientId)) === 'refused') throw new Error('the session could not be written');
+  }
+
+  #onError(client: Client, error: Error): void {
+    const connection = this.#ofClient.get(client);
+    if ('errorCode' in error || OTHER_ENDINGS.has(error.message) || connection === undefined) {
+      this.#hooks.onClientError(client.id ?? 'not yet connected', error);
+    } else this.#hooks.broken(connection, new PacketError('PACKET_MALFORMED', error.message), NO_BYTES);
+  }
+
+  #closeSilent(): void {
+    const now = performance.now();
+    for (const connection of this.#connections) if (connection.isSilent(now)) connection.close();
+  }
 }
 
-interface Parser extends EventEmitter {
-  /** Gives how many bytes of an unfinished packet it holds. */
-  parse(bytes: Buffer): number;
+/** Whether the broker's topic tree can take it. */
+function isDeliverable(topic: string): boolean {
+  return isTopicName(topic) && topic.split('/', MAX_LEVELS + 1).length <= MAX_LEVELS;
 }

@@ -1,19 +1,37 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
-import type { Aedes, Client } from 'aedes';
+import { createServer as createTlsServer, TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import { HeadwaterError } from '../../../contract/index.ts';
-import type { Input, InputStatus, Receive } from '../input.ts';
-import { type Accounts, checkPassword } from './accounts.ts';
-import { openBroker, type Published } from './broker.ts';
+import type { Outcome } from '../../buffer/index.ts';
+import type { Input, InputStatus, Message, Receive } from '../input.ts';
+import { type Access, accessAgain, certificateName, logIn, type Rights } from './access.ts';
+import type { Accounts } from './accounts.ts';
+import { Broker, type BrokerHooks, type Login } from './broker.ts';
+import type { DeviceConnection } from './connection.ts';
+import { TopicRules } from './filters.ts';
+import type { Publish } from './packets.ts';
+import { Refusing } from './refusing.ts';
+import { Sessions } from './sessions.ts';
 
 export interface MqttOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** PEM texts; with them the port speaks TLS only. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: {
+    readonly cert: string;
+    readonly key: string;
+    /** Whose client certificates stand for users, and whether one is needed. */
+    readonly clientCa?: string;
+    readonly clientCertificates?: 'optional' | 'required';
+  };
   /** Undefined lets everybody in. */
   readonly accounts?: Accounts;
+  /** What everybody may do where `accounts` is undefined: publish anywhere, unless told otherwise. */
+  readonly anonymous?: Rights;
+  /** Filters of topics that are passed on to subscribers only: nothing of them is stored. */
+  readonly local?: readonly string[];
+  /** Where sessions are kept over restarts; undefined: they end with the process. */
+  readonly sessionsFile?: string;
   readonly maxClients: number;
   readonly onClientError?: (client: string, error: Error) => void;
 }
@@ -23,87 +41,111 @@ export interface MqttInput extends Input {
   readonly port: number;
   /** Where devices reach it, such as `mqtt://127.0.0.1:1883`. */
   readonly url: string;
+  /** Takes other accounts, limits and certificates over while its connections stay; its address stays as it is. Those whose account is gone are cut off. */
+  renew(options: MqttOptions): void;
 }
 
-/** How long nobody is let in after the buffer refused a message; doubled while it goes on refusing. */
-const FIRST_REFUSAL_MS = 1_000;
-const LAST_REFUSAL_MS = 30_000;
-
-/**
- * Numbered frames of one connection that may be on their way to the disk. When the buffer refuses one and takes later ones, the device sends it
- * again, and by then the buffer must still tell it from a repeat: it remembers which of the last 64 frames of a device it has.
- */
-const MAX_FRAMES = 64;
-
-/** One connection of a device. */
-interface Session {
-  /** Numbered frames handed over and not yet on disk. */
-  frames: number;
-  /** A message was refused: the connection is about to end, and nothing more is taken from it. */
-  refused: boolean;
-  /** Messages that wait for frames before them. */
-  readonly held: (() => void)[];
-}
+const NAME = 'mqtt';
+const NOTHING = Buffer.alloc(0);
 
 /** MQTT 3.1.1 devices, through a broker of the gateway's own. */
-export function mqttInput(options: MqttOptions): MqttInput {
-  const counts = { messages: 0, lost: 0 };
+export function mqttInput(initial: MqttOptions): MqttInput {
+  let options = initial;
+  let local = new TopicRules(options.local ?? []);
+  const counts = { messages: 0, lost: 0, unreadable: 0 };
+  const notices = { forbidden: 0, undelivered: 0, turnedAway: 0 };
   let state: InputStatus['state'] = 'waiting';
   let server: Server | undefined;
-  let broker: Aedes | undefined;
-  let refusalMs = FIRST_REFUSAL_MS;
-  let refusingUntil = 0;
-  const sessions = new WeakMap<Client, Session>();
+  let broker: Broker | undefined;
+  const refusing = new Refusing();
 
-  function publish(receive: Receive, message: Published): Promise<boolean> {
-    counts.messages++;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const session = sessionOf(message.client);
-    const take = () => resolve(session.refused ? false : handOver(receive, message, session));
-    if (session.frames < MAX_FRAMES) take();
-    else session.held.push(take);
-    return promise;
+  const onClientError = (client: string, error: Error) => options.onClientError?.(client, error);
+
+  function hooksFor(receive: Receive): BrokerHooks {
+    const hand = (message: Omit<Message, 'source'>): Promise<Outcome> => receive({ source: NAME, ...message }).outcome;
+
+    function publish(connection: DeviceConnection, message: Publish): Promise<Outcome> {
+      const { topic, payload, qos, packetId, dup } = message;
+      const { clientId, persistent, access } = connection;
+      counts.messages++;
+      const sender = access!.username ?? clientId;
+      const packet = packetId === 0 ? undefined : { client: clientId, packetId, dup, once: qos === 2 && persistent };
+      if (!access!.publish.allows(topic)) {
+        notices.forbidden++;
+        const reason = `${who(connection)} may not publish to this topic`;
+        return hand({
+          sender,
+          topic,
+          payload,
+          ...(packet && { packet }),
+          problem: { code: 'TOPIC_FORBIDDEN', reason },
+        });
+      }
+      if (!local.isEmpty && local.allows(topic)) return passOn(connection, message);
+      const outcome = hand({ sender, topic, payload, ...(packet && { packet }) });
+      return broker!.hasSubscribers ? deliverStored(outcome, message) : outcome;
+    }
+
+    async function deliverStored(outcome: Promise<Outcome>, message: Publish): Promise<Outcome> {
+      const its = await outcome;
+      // Readings are not retained: one would stay in memory for each topic anybody thinks of.
+      if (its === 'stored') await broker!.deliver({ ...message, retain: false });
+      return its;
+    }
+
+    /** A message between devices: on its way it passes through memory only, but QoS 2 is remembered as any other. */
+    async function passOn(connection: DeviceConnection, message: Publish): Promise<Outcome> {
+      const { clientId: client, persistent } = connection;
+      const { qos, packetId, dup } = message;
+      if (qos === 2 && packetId !== 0 && persistent) {
+        const packet = { client, packetId, dup, once: true };
+        const outcome = await hand({ topic: message.topic, payload: NOTHING, packet, passing: true });
+        if (outcome !== 'stored') return outcome;
+      }
+      await broker!.deliver(message);
+      return 'stored';
+    }
+
+    function refused(qos: 0 | 1 | 2): void {
+      refusing.begin();
+      // Nobody sends it again.
+      if (qos === 0) counts.lost++;
+    }
+
+    return {
+      publish,
+      release({ clientId: client, persistent }, packetId) {
+        // Without a lasting session nothing was remembered that would have to be forgotten.
+        if (!persistent) return Promise.resolve('stored');
+        return hand({ payload: NOTHING, forget: { client, packetId } });
+      },
+      forget: (client) => hand({ payload: NOTHING, forget: { client } }),
+      broken(connection, { code, message }, bytes) {
+        counts.unreadable++;
+        const reason = `${who(connection)} sent ${message}`;
+        const sender = connection.access?.username ?? connection.clientId;
+        void hand({ sender, payload: bytes, problem: { code, reason } });
+        onClientError(connection.clientId, new Error(reason));
+      },
+      will(connection, message) {
+        void publish(connection, message).then((outcome) => outcome === 'refused' && refused(0));
+      },
+      refused,
+      logIn: (login) => (refusing.isOn ? Promise.resolve(3) : admit(login)),
+      onDropped: () => void notices.undelivered++,
+      onClientError,
+    };
   }
 
-  async function handOver(receive: Receive, message: Published, session: Session): Promise<boolean> {
-    const { client, topic, payload, qos, packetId, dup } = message;
-    const packet = client === null || packetId === undefined ? undefined : { client: client.id, packetId, dup };
-    const { id, outcome } = receive({ source: 'mqtt', topic, payload, ...(packet && { packet }) });
-    const frames = id?.kind === 'frame' ? 1 : 0;
-    session.frames += frames;
-    const refused = (await outcome) === 'refused';
-    session.frames -= frames;
-    if (refused && qos > 0) session.refused = true;
-    while (session.frames < MAX_FRAMES && session.held.length > 0) session.held.shift()!();
-    if (!refused) refusalMs = FIRST_REFUSAL_MS;
-    else if (qos > 0) refuse();
-    else counts.lost++;
-    return !refused || qos === 0;
-  }
-
-  function sessionOf(client: Client | null): Session {
-    const known = client === null ? undefined : sessions.get(client);
-    if (known) return known;
-    const session = { frames: 0, refused: false, held: [] };
-    if (client !== null) sessions.set(client, session);
-    return session;
-  }
-
-  function refuse(): void {
-    if (performance.now() < refusingUntil) return;
-    refusingUntil = performance.now() + refusalMs;
-    refusalMs = Math.min(refusalMs * 2, LAST_REFUSAL_MS);
-  }
-
-  async function authenticate(username: string | undefined, password: Buffer | undefined): Promise<'welcome' | 3 | 4> {
-    if (performance.now() < refusingUntil) return 3;
-    if (options.accounts === undefined) return 'welcome';
-    if (username === undefined || password === undefined) return 4;
-    return (await checkPassword(options.accounts, username, password)) ? 'welcome' : 4;
+  async function admit({ clientId, username, password, socket }: Login): Promise<Access | 4> {
+    const { accounts, anonymous } = options;
+    const certificate = socket instanceof TLSSocket ? certificateName(socket) : undefined;
+    if (certificate === false) return 4;
+    return logIn({ accounts, anonymous }, { clientId, username, password, certificateName: certificate });
   }
 
   return {
-    name: 'mqtt',
+    name: NAME,
     get port() {
       const address = server?.address();
       return typeof address === 'object' && address !== null ? address.port : options.port;
@@ -112,33 +154,77 @@ export function mqttInput(options: MqttOptions): MqttInput {
       const host = options.host.includes(':') ? `[${options.host}]` : options.host;
       return `${options.tls ? 'mqtts' : 'mqtt'}://${host}:${this.port}`;
     },
+    renew(next) {
+      const { host, port, tls } = options;
+      options = { ...next, host, port, ...(tls && { tls: next.tls ?? tls }) };
+      local = new TopicRules(options.local ?? []);
+      if (server) server.maxConnections = options.maxClients;
+      // Connections that stand go on with the old certificate.
+      if (server instanceof TlsServer && options.tls) server.setSecureContext(tlsOptions(options.tls));
+      for (const connection of broker?.connections ?? []) {
+        const access = connection.access && accessAgain(options, connection.access, connection);
+        if (access === 'gone') connection.close();
+        else connection.access = access;
+      }
+    },
     async start(receive) {
-      const opened = await openBroker({
-        authenticate,
-        publish: (message) => publish(receive, message),
-        onClientError: options.onClientError ?? (() => {}),
-      });
+      refusing.ask(receive.accepts);
+      const sessions = new Sessions(options.sessionsFile, (error) => onClientError('all sessions', error));
+      const opened = await Broker.open(hooksFor(receive), sessions);
       broker = opened;
-      const onConnection = (socket: Socket) => void opened.handle(socket);
+      const onConnection = (socket: Socket) => opened.handle(socket);
       server = options.tls
-        ? createTlsServer({ ...options.tls, minVersion: 'TLSv1.2' }, onConnection)
+        ? createTlsServer(tlsOptions(options.tls), onConnection)
         : createServer({ noDelay: true }, onConnection);
       server.maxConnections = options.maxClients;
+      server.on('drop', () => notices.turnedAway++);
+      server.on('tlsClientError', (error) => onClientError('not yet connected', error));
       await listen(server, options);
       state = 'ok';
     },
     status() {
-      const clients = broker?.connectedClients ?? 0;
-      const refusing = performance.now() < refusingUntil;
-      const detail = `${clients} connected${refusing ? '; refusing connections, the buffer is full' : ''}`;
-      return { state: refusing ? 'waiting' : state, detail, ...counts };
+      const detail = describe(broker?.clients ?? 0, refusing.isOn, notices, counts.unreadable);
+      return { state: refusing.isOn ? 'waiting' : state, detail, ...counts };
     },
     async close() {
       state = 'waiting';
+      refusing.close();
       server?.close();
-      await new Promise<void>((resolve) => (broker ? broker.close(resolve) : resolve()));
+      await broker?.close();
     },
   };
+}
+
+function who({ clientId, access }: DeviceConnection): string {
+  const client = `client ${clientId.slice(0, 64) || '(not yet connected)'}`;
+  return access?.username === undefined ? client : `user ${access.username} (${client})`;
+}
+
+function describe(
+  clients: number,
+  refusing: boolean,
+  notices: { readonly forbidden: number; readonly undelivered: number; readonly turnedAway: number },
+  broken: number,
+): string {
+  return [
+    `${clients} connected`,
+    refusing && 'refusing connections, the buffer is full',
+    notices.forbidden > 0 && `${notices.forbidden} messages to topics their sender may not use`,
+    broken > 0 && `${broken} connections closed that broke the protocol`,
+    notices.turnedAway > 0 && `${notices.turnedAway} connections beyond maxClients`,
+    notices.undelivered > 0 && `${notices.undelivered} messages not kept for subscribers`,
+  ]
+    .filter((part) => part !== false)
+    .join('; ');
+}
+
+function tlsOptions({ cert, key, clientCa, clientCertificates }: NonNullable<MqttOptions['tls']>): TlsOptions {
+  const clients = clientCa !== undefined && {
+    ca: clientCa,
+    requestCert: true,
+    rejectUnauthorized: clientCertificates !== 'optional',
+  };
+  return { cert, key, minVersion: 'TLSv1.2', ...clients };
 }
 
 /** @throws HeadwaterError `MQTT_PORT` */

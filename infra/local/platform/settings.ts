@@ -57,7 +57,7 @@ export function deviceAccount(dir: string) {
 
 /** Writes the programs' configuration files, as an operator would. */
 export function writeSettings(dir: string, kafka: KafkaCluster, ports: Ports, lines: readonly SerialLine[]): Files {
-  const account = deviceAccount(dir);
+  const { username, passwordFile } = deviceAccount(dir);
   const cluster = { brokers: [...kafka.bootstrap], caFile: kafka.caPath };
   const password = (user: string) => kafka.users.get(user)!.passwordFile;
   const write = (name: string, settings: unknown) => {
@@ -74,7 +74,8 @@ export function writeSettings(dir: string, kafka: KafkaCluster, ports: Ports, li
       kafka: { ...cluster, username: 'gateway', passwordFile: password('gateway') },
       http: { port: ports.gateway },
       inputs: {
-        mqtt: { port: ports.mqtt, accounts: [{ username: account.username, passwordFile: account.passwordFile }] },
+        // One login for all the simulated devices.
+        mqtt: { port: ports.mqtt, accounts: [{ username, passwordFile, publish: ['devices/#'] }] },
         serial: lines.map(({ path }) => ({ path, baudRate: 115_200, framing: 'cobs' })),
         host: { every: '5s' },
       },

@@ -1,0 +1,278 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
+import type { Access } from './access.ts';
+import type { Flow, Flowing } from './flow.ts';
+import {
+  CONNECT,
+  DISCONNECT,
+  PacketError,
+  PacketReader,
+  PUBLISH,
+  PUBREL,
+  type Publish,
+  readPublish,
+  readPubrel,
+} from './packets.ts';
+
+/** Of a CONNECT. */
+const FIRST_BYTE = 0x10;
+const PUBACK = 0x40;
+const PUBREC = 0x50;
+const PUBCOMP = 0x70;
+/** What acknowledges a message of each QoS. */
+const ACKS = [0, PUBACK, PUBREC] as const;
+/** QoS 2 messages of a connection that the device has not released. */
+const MAX_UNRELEASED = 1_000;
+
+/** Who decides what becomes of a device's messages. */
+export interface ConnectionOwner {
+  /** The message is acknowledged when this resolves to `stored` or `duplicate`; on `refused` the connection is closed. */
+  publish(connection: DeviceConnection, message: Publish): Promise<Outcome>;
+  /** A message of this QoS was refused. */
+  refused(qos: 0 | 1 | 2): void;
+  /** The device will not send the QoS 2 message with this id again. */
+  release(connection: DeviceConnection, packetId: number): Promise<Outcome>;
+  /** The device broke the protocol; the connection is being closed. */
+  broken(connection: DeviceConnection, error: PacketError, bytes: Buffer): void;
+}
+
+/** A message on its way, and with what to acknowledge it: nothing (0) with QoS 0. */
+interface Pending {
+  readonly type: number;
+  readonly packetId: number;
+  settled: boolean;
+}
+
+/**
+ * One device's connection. PUBLISH and its QoS 2 release are taken here, straight off the socket; every other packet goes through `stream` to
+ * the MQTT broker, which never sees a message that has to reach the disk. Keeps the order of packets, of messages and of acknowledgements.
+ */
+export class DeviceConnection implements Flowing {
+  /** The connection as the broker sees it. */
+  readonly stream: Duplex;
+  readonly socket: Socket;
+  /** Set at login. */
+  access: Access | undefined;
+  clientId = '';
+  /** The session outlives the connection (`clean session` was not asked for), and is one that was known. */
+  persistent = false;
+  resumed = false;
+  /** How long the device may be silent, 0 for ever; in ms. */
+  silenceMs = 0;
+  #heardAt = performance.now();
+  readonly #owner: ConnectionOwner;
+  readonly #flow: Flow;
+  readonly #reader = new PacketReader();
+  /** Packet id → whether it is acknowledged, of QoS 2 messages that the device has not released. */
+  readonly #unreleased = new Map<number, boolean>();
+  /** In the order in which they came; the first `#answered` of them are done with. */
+  #pending: Pending[] = [];
+  #answered = 0;
+  #acks: number[] = [];
+  #state: 'new' | 'connecting' | 'open' | 'over' = 'new';
+  #congested = false;
+  #brokerFull = false;
+  #greeted = false;
+
+  constructor(socket: Socket, owner: ConnectionOwner, flow: Flow) {
+    this.socket = socket;
+    this.#owner = owner;
+    this.#flow = flow;
+    this.stream = new Duplex({
+      readableHighWaterMark: 4_096,
+      read: () => {
+        this.#brokerFull = false;
+        this.resume();
+      },
+      write: (bytes: Buffer, _encoding, done) => this.#send(bytes, done),
+      writev: (parts, done) => this.#send(Buffer.concat(parts.map(({ chunk }) => chunk as Buffer)), done),
+      final: (done) => {
+        socket.end();
+        done();
+      },
+      destroy: (error, done) => {
+        this.#over();
+        socket.destroy();
+        done(error);
+      },
+    });
+    socket.on('data', (bytes) => {
+      if (this.#state === 'over') return;
+      this.#heardAt = performance.now();
+      // Whatever speaks something else might never send as many bytes as its second one says.
+      if (this.#state === 'new' && this.#reader.left === 0 && bytes[0] !== FIRST_BYTE) return this.#broken(NO_CONNECT);
+      this.#reader.push(bytes);
+      this.#take();
+    });
+    socket.on('drain', () => {
+      this.#congested = false;
+      this.resume();
+    });
+    socket.on('end', () => this.stream.push(null));
+    socket.on('close', () => this.stream.destroy());
+    // Its reason is of no use to anybody, and `close` follows.
+    socket.on('error', () => {});
+  }
+
+  /** Login is over: what the device has sent since is taken now. */
+  open(): void {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'open';
+    this.resume();
+  }
+
+  /** Takes and answers nothing more; the broker closes it when it sees fit. */
+  stop(): void {
+    this.flush();
+    this.#over();
+  }
+
+  close(): void {
+    this.flush();
+    this.stream.destroy();
+  }
+
+  /** Whether the device should have been heard of. `now` is `performance.now()`. */
+  isSilent(now: number): boolean {
+    if (this.#state !== 'open' || this.silenceMs === 0 || this.socket.isPaused()) return false;
+    return now - this.#heardAt > this.silenceMs;
+  }
+
+  resume(): void {
+    if (this.#state === 'over') return;
+    if (this.socket.isPaused()) this.#heardAt = performance.now();
+    this.#take();
+  }
+
+  flush(): void {
+    const acks = this.#acks;
+    if (acks.length > 0 && this.#state !== 'over' && this.socket.writable) {
+      this.#acks = [];
+      const bytes = Buffer.allocUnsafe(acks.length * 4);
+      for (const [at, ack] of acks.entries()) bytes.writeUInt32BE(ack, at * 4);
+      if (!this.socket.write(bytes)) this.#congested = true;
+    }
+    if (this.socket.isPaused()) this.resume();
+  }
+
+  #take(): void {
+    try {
+      while (this.#mayTake() && this.#reader.next()) this.#dispatch();
+    } catch (error) {
+      this.#broken(error as PacketError);
+    }
+    if (this.#state === 'over') return;
+    if (!this.#mayTake()) this.socket.pause();
+    else if (this.socket.isPaused()) this.socket.resume();
+  }
+
+  #mayTake(): boolean {
+    if (this.#state !== 'open') return this.#state === 'new';
+    if (this.#brokerFull || this.#congested || this.#pending.length - this.#answered >= FRAME_WINDOW) return false;
+    if (this.#flow.hasRoom) return true;
+    this.#flow.block(this);
+    return false;
+  }
+
+  /** @throws PacketError */
+  #dispatch(): void {
+    const reader = this.#reader;
+    const type = reader.head >> 4;
+    if ((type === CONNECT) !== (this.#state === 'new')) {
+      throw NO_CONNECT;
+    }
+    if (type === PUBLISH) this.#publish(readPublish(reader));
+    else if (type === PUBREL) this.#release(readPubrel(reader));
+    else this.#passOn(type, reader.bytes.subarray(reader.start, reader.end));
+  }
+
+  #passOn(type: number, packet: Buffer): void {
+    if (type === CONNECT) this.#state = 'connecting';
+    this.#brokerFull = !this.stream.push(packet);
+    if (type === DISCONNECT) this.#over();
+  }
+
+  #release(packetId: number): void {
+    this.#unreleased.delete(packetId);
+    this.#settle(this.#owner.release(this, packetId), PUBCOMP, packetId);
+  }
+
+  /** @throws PacketError */
+  #publish(message: Publish): void {
+    const { qos, packetId } = message;
+    if (qos === 2) {
+      const acknowledged = this.#unreleased.get(packetId);
+      // A repeat of what is still on its way: one answer is enough.
+      if (acknowledged === false) return;
+      if (acknowledged === true) {
+        this.#settle(Promise.resolve('duplicate'), PUBREC, packetId);
+        return;
+      }
+      if (this.#unreleased.size >= MAX_UNRELEASED) {
+        throw new PacketError('PACKET_MALFORMED', `more than ${MAX_UNRELEASED} QoS 2 messages without a PUBREL`);
+      }
+      this.#unreleased.set(packetId, false);
+    }
+    this.#settle(this.#owner.publish(this, message), ACKS[qos], packetId);
+  }
+
+  #settle(outcome: Promise<Outcome>, type: number, packetId: number): void {
+    const pending: Pending = { type, packetId, settled: false };
+    this.#pending.push(pending);
+    this.#flow.taken();
+    outcome.then((its) => {
+      pending.settled = true;
+      this.#flow.settled(this);
+      if (its === 'refused') this.#refused(type);
+      else this.#answer();
+    });
+  }
+
+  /** Acknowledges what is settled, in the order in which it came. */
+  #answer(): void {
+    const all = this.#pending;
+    while (this.#answered < all.length && all[this.#answered]!.settled) {
+      const { type, packetId } = all[this.#answered++]!;
+      if (type === PUBREC) this.#unreleased.set(packetId, true);
+      if (type !== 0) this.#acks.push(ackOf(type, packetId));
+    }
+    if (this.#answered < all.length && this.#answered < FRAME_WINDOW) return;
+    all.splice(0, this.#answered);
+    this.#answered = 0;
+  }
+
+  #refused(type: number): void {
+    this.#owner.refused(type === 0 ? 0 : type === PUBACK ? 1 : 2);
+    this.close();
+  }
+
+  /** The device broke the protocol: it is told to the owner, and the connection ends. */
+  #broken(error: PacketError): void {
+    this.#owner.broken(this, error, this.#reader.bytes.subarray(this.#reader.start));
+    this.close();
+  }
+
+  #send(bytes: Buffer, done: () => void): void {
+    if (!this.#greeted && bytes[0] === 0x20) {
+      this.#greeted = true;
+      // The broker's own sessions are only their subscriptions; a device is told of its QoS 2 state too.
+      if (bytes[3] === 0) bytes[2] = this.resumed ? 1 : 0;
+    }
+    if (!this.socket.writable || this.socket.write(bytes)) done();
+    else this.socket.once('drain', () => done());
+  }
+
+  #over(): void {
+    this.#state = 'over';
+    this.#acks = [];
+    this.#flow.leave(this);
+  }
+}
+
+const NO_CONNECT = new PacketError(
+  'PACKET_MALFORMED',
+  'something else than one CONNECT in the first packet of a connection',
+);
+
+const ackOf = (type: number, packetId: number): number => ((type << 24) | (2 << 16) | packetId) >>> 0;

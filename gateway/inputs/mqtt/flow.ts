@@ -1,0 +1,57 @@
+/** What a connection looks like to the flow of all of them. */
+export interface Flowing {
+  /** Sends the acknowledgements that have come together. */
+  flush(): void;
+  /** Takes more packets off the wire, if there are any and there is room. */
+  resume(): void;
+}
+
+/**
+ * Messages of all connections that wait for the disk: each costs memory, so there is an end to them, and beyond it nothing more is taken off the
+ * wire. Acknowledgements that one commit sets free go out together, one write for each connection.
+ */
+export class Flow {
+  readonly #limit: number;
+  readonly #settled = new Set<Flowing>();
+  readonly #blocked = new Set<Flowing>();
+  #waiting = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get hasRoom(): boolean {
+    return this.#waiting < this.#limit;
+  }
+
+  taken(): void {
+    this.#waiting++;
+  }
+
+  settled(connection: Flowing): void {
+    this.#waiting--;
+    // The outcomes of a commit are settled in one go: this runs when they all are.
+    if (this.#settled.size === 0) process.nextTick(() => this.#flush());
+    this.#settled.add(connection);
+  }
+
+  /** Calls `resume` when there may be room again. */
+  block(connection: Flowing): void {
+    this.#blocked.add(connection);
+  }
+
+  leave(connection: Flowing): void {
+    this.#blocked.delete(connection);
+    this.#settled.delete(connection);
+  }
+
+  #flush(): void {
+    for (const connection of this.#settled) connection.flush();
+    this.#settled.clear();
+    if (this.#blocked.size === 0 || !this.hasRoom) return;
+    const blocked = [...this.#blocked];
+    this.#blocked.clear();
+    // Whoever finds no room left waits again, behind the others.
+    for (const connection of blocked) connection.resume();
+  }
+}

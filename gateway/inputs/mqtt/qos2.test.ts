@@ -1,0 +1,161 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { openBuffer } from '../../buffer/index.ts';
+import { RawClient } from './testing.ts';
+
+// Exactly once, with a real buffer, and a gateway that is killed between any two packets.
+
+const dirs: string[] = [];
+const processes: ChildProcess[] = [];
+const clients: RawClient[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.end();
+  for (const child of processes.splice(0)) if (child.exitCode === null && child.signalCode === null) await kill(child);
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true });
+});
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+function gatewayIn(dir: string) {
+  let child: ChildProcess;
+  return {
+    async start(): Promise<number> {
+      child = fork(new URL('./killed.fixture.ts', import.meta.url), [dir], { execArgv: process.execArgv });
+      processes.push(child);
+      const [port] = (await once(child, 'message')) as [number];
+      return port;
+    },
+    kill: () => kill(child),
+  };
+}
+
+function folder(): string {
+  dirs.push(mkdtempSync(join(tmpdir(), 'headwater-qos2-')));
+  return dirs.at(-1)!;
+}
+
+async function connect(port: number, clean = false): Promise<{ client: RawClient; sessionPresent: boolean }> {
+  const client = await RawClient.open(port);
+  clients.push(client);
+  const connack = await client.connect({ clientId: 'pump', clean });
+  return { client, sessionPresent: 'sessionPresent' in connack && connack.sessionPresent };
+}
+
+/** The readings' values that are on the disk of a gateway that no longer runs. */
+async function kept(dir: string): Promise<number[]> {
+  const options = {
+    dir,
+    maxBytes: 2 ** 26,
+    maxAgeMs: 86_400_000,
+    whenFull: 'reject-new',
+    liveWithinMs: 10_000,
+  } as const;
+  const buffer = await openBuffer(options);
+  const stored = await buffer.peek('live', 0, { records: 1_000, bytes: 1_000_000 });
+  await buffer.close();
+  return stored.map(({ value }) => JSON.parse(value).value);
+}
+
+describe('QoS 2 is exactly once when the gateway is killed', () => {
+  test('before the PUBREC came: the message sent again is not a second one, whether flagged or not', async () => {
+    const dir = folder();
+    const gateway = gatewayIn(dir);
+    let { client } = await connect(await gateway.start());
+    client.publish(2, 5, { payload: '1' });
+    await client.next('pubrec');
+    await gateway.kill();
+    for (const dup of [true, false]) {
+      const again = await connect(await gateway.start());
+      expect(again.sessionPresent).toBe(true);
+      ({ client } = again);
+      client.publish(2, 5, { payload: '1', dup });
+      await client.next('pubrec');
+      await gateway.kill();
+    }
+    expect(await kept(dir)).toEqual([1]);
+  });
+
+  test('before the PUBCOMP came: the id means the old message until it is released, and a new one after', async () => {
+    const dir = folder();
+    const gateway = gatewayIn(dir);
+    let { client } = await connect(await gateway.start());
+    client.publish(2, 5, { payload: '1' });
+    await client.next('pubrec');
+    client.send({ cmd: 'pubrel', messageId: 5 });
+    await client.next('pubcomp');
+    await gateway.kill();
+
+    ({ client } = await connect(await gateway.start()));
+    client.send({ cmd: 'pubrel', messageId: 5 });
+    expect(await client.next('pubcomp')).toMatchObject({ messageId: 5 });
+    client.publish(2, 5, { payload: '2' });
+    await client.next('pubrec');
+    await gateway.kill();
+    expect(await kept(dir)).toEqual([1, 2]);
+  });
+
+  test('a clean session forgets it all, and says so', async () => {
+    const dir = folder();
+    const gateway = gatewayIn(dir);
+    let { client } = await connect(await gateway.start());
+    client.publish(2, 5, { payload: '1' });
+    await client.next('pubrec');
+    await gateway.kill();
+
+    const clean = await connect(await gateway.start(), true);
+    expect(clean.sessionPresent).toBe(false);
+    clean.client.publish(2, 5, { payload: '2' });
+    await clean.client.next('pubrec');
+    clean.client.end();
+    await gateway.kill();
+
+    const lasting = await connect(await gateway.start());
+    expect(lasting.sessionPresent).toBe(false);
+    ({ client } = lasting);
+    client.publish(2, 5, { payload: '3' });
+    await client.next('pubrec');
+    await gateway.kill();
+    expect(await kept(dir)).toEqual([1, 2, 3]);
+  });
+
+  test('QoS 1 too, for a repeat that is flagged as one', async () => {
+    const dir = folder();
+    const gateway = gatewayIn(dir);
+    let { client } = await connect(await gateway.start(), true);
+    client.publish(1, 5, { payload: '1' });
+    await client.next('puback');
+    await gateway.kill();
+    ({ client } = await connect(await gateway.start(), true));
+    client.publish(1, 5, { payload: '1', dup: true });
+    await client.next('puback');
+    client.publish(1, 6, { payload: '2' });
+    await client.next('puback');
+    await gateway.kill();
+    expect(await kept(dir)).toEqual([1, 2]);
+  });
+});
+
+test('within a connection a repeat is answered again, once its message is on disk, and not stored again', async () => {
+  const dir = folder();
+  const gateway = gatewayIn(dir);
+  const { client } = await connect(await gateway.start(), true);
+  client.publish(2, 5, { payload: '1' });
+  client.publish(2, 5, { payload: '1', dup: true });
+  await client.next('pubrec');
+  client.publish(2, 5, { payload: '1', dup: true });
+  await client.next('pubrec');
+  client.send({ cmd: 'pubrel', messageId: 5 });
+  await client.next('pubcomp');
+  client.publish(2, 5, { payload: '2' });
+  await client.next('pubrec');
+  await gateway.kill();
+  expect(await kept(dir)).toEqual([1, 2]);
+});

@@ -1,0 +1,60 @@
+import { expect, test, vi } from 'vitest';
+import type { Outcome } from '../../buffer/index.ts';
+import { testBrokers } from './testing.ts';
+
+const { open } = testBrokers();
+
+/** A buffer that is full until it is said not to be. */
+async function openFull() {
+  let accepted = false;
+  const outcome = (): Promise<Outcome> => Promise.resolve(accepted ? 'stored' : 'refused');
+  const receive = Object.assign(() => ({ id: undefined, outcome: outcome() }), {
+    accepts: () => Promise.resolve(accepted),
+  });
+  const broker = await open({}, receive);
+  return { ...broker, drain: () => (accepted = true) };
+}
+
+test('a full buffer closes who publishes and lets nobody in, until it says that it accepts again', async () => {
+  const { device, input, drain } = await openFull();
+  const [client, idle] = [await device(), await device()];
+  const closed = new Promise<void>((resolve) => client.once('close', resolve));
+  client.publish('devices/d/x', '1', { qos: 1 }, () => {});
+  await closed;
+  await expect(device()).rejects.toMatchObject({ code: 3 });
+  expect(input.status()).toMatchObject({
+    state: 'waiting',
+    detail: expect.stringContaining('buffer is full'),
+    lost: 0,
+  });
+  // Longer than the gateway waits between two questions.
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  await expect(device()).rejects.toMatchObject({ code: 3 });
+  expect(idle.connected).toBe(true);
+
+  drain();
+  const back = await vi.waitFor(() => device(), { timeout: 5_000, interval: 100 });
+  await back.publishAsync('devices/d/x', '1', { qos: 1 });
+  await idle.publishAsync('devices/d/x', '1', { qos: 1 });
+  expect(input.status().state).toBe('ok');
+});
+
+test('a QoS 0 message that could not be kept is counted as lost, and its sender is told by the closed connection', async () => {
+  const { device, input } = await openFull();
+  const client = await device();
+  const closed = new Promise<void>((resolve) => client.once('close', resolve));
+  await client.publishAsync('devices/d/x', '1', { qos: 0 });
+  await closed;
+  expect(input.status().lost).toBe(1);
+});
+
+test('a will that could not be kept is counted as lost', async () => {
+  const { raw, input } = await openFull();
+  const client = await raw();
+  await client.connect({
+    clientId: 'c',
+    will: { topic: 'devices/d', payload: Buffer.from('{}'), qos: 1, retain: false },
+  });
+  client.end();
+  await vi.waitFor(() => expect(input.status().lost).toBe(1), 5_000);
+});

@@ -9,8 +9,12 @@ import { test, vi } from 'vitest';
 import { hostInput } from './host/input.ts';
 import { describeInput, type TestDevice } from './input.contract.ts';
 import { mqttInput } from './mqtt/input.ts';
+import { encodeFrame } from './serial/frame.ts';
 import { serialInput } from './serial/input.ts';
 import { openPort } from './serial/port.ts';
+
+const VALUES = '{"device":"mc-1","values":{"temperature":21.4}}';
+const JSON_LINE = Buffer.from('{"device":"mc-1","boot":"a1b2c3d4","n":1,"values":{"temperature":21.4}}\n');
 
 describeInput('mqtt', async () => {
   const input = mqttInput({ host: '127.0.0.1', port: 0, maxClients: 10 });
@@ -33,22 +37,27 @@ describeInput('mqtt', async () => {
   };
 });
 
-describeInput('serial, over the network', async () => {
-  const { promise: accepted, resolve } = Promise.withResolvers<Socket>();
-  const server = createServer(resolve);
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as { port: number };
-  return {
-    input: serialInput({ path: `tcp://127.0.0.1:${port}`, baudRate: 115_200, framing: 'lines', acknowledge: true }),
-    async connect() {
-      const socket = await accepted;
-      return serialDevice(socket, async () => {
-        socket.destroy();
-        server.close();
-      });
-    },
-  };
-});
+for (const [name, framing, reading, answer] of [
+  ['serial, in lines over the network', 'lines', JSON_LINE, Buffer.from('ACK a1b2c3d4 1\n')],
+  ['serial, in frames over the network', 'cobs', frame('reading', VALUES), frame('acknowledgement', '')],
+] as const) {
+  describeInput(name, async () => {
+    const { promise: accepted, resolve } = Promise.withResolvers<Socket>();
+    const server = createServer(resolve);
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const { port } = server.address() as { port: number };
+    return {
+      input: serialInput({ path: `tcp://127.0.0.1:${port}`, baudRate: 115_200, framing, acknowledge: true }),
+      async connect() {
+        const socket = await accepted;
+        return serialDevice(socket, reading, answer, async () => {
+          socket.destroy();
+          server.close();
+        });
+      },
+    };
+  });
+}
 
 if (!found('socat', '-V')) {
   test.skip('input serial, on a device file: needs socat');
@@ -61,7 +70,7 @@ if (!found('socat', '-V')) {
     return {
       input: serialInput({ path: gatewayEnd, baudRate: 115_200, framing: 'lines', acknowledge: true }),
       async connect() {
-        return serialDevice(port.stream, async () => {
+        return serialDevice(port.stream, JSON_LINE, Buffer.from('ACK a1b2c3d4 1\n'), async () => {
           port.close();
           socat.kill();
           rmSync(dir, { recursive: true });
@@ -78,17 +87,21 @@ describeInput('host', async () => ({
   },
 }));
 
+function frame(type: 'reading' | 'acknowledgement', payload: string): Buffer {
+  return encodeFrame({ type, boot: 'a1b2c3d4', number: 1, payload: Buffer.from(payload) });
+}
+
 /** A microcontroller's side of a serial line. */
-function serialDevice(line: Duplex, close: () => Promise<void>): TestDevice {
+function serialDevice(line: Duplex, reading: Buffer, answer: Buffer, close: () => Promise<void>): TestDevice {
   let received = '';
-  line.on('data', (data) => {
-    received += data;
+  line.on('data', (data: Buffer) => {
+    received += data.toString('latin1');
   });
   return {
     async send() {
-      line.write('{"device":"mc-1","boot":"a1b2c3d4","n":1,"values":{"temperature":21.4}}\n');
+      line.write(reading);
     },
-    acknowledged: () => received.split('ACK a1b2c3d4 1\n').length - 1,
+    acknowledged: () => received.split(answer.toString('latin1')).length - 1,
     close,
   };
 }

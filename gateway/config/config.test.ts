@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { HeadwaterError } from '../../contract/index.ts';
-import { gatewayJsonSchema, loadGatewayConfig, readSecret } from './index.ts';
+import { loadGatewayConfig, readSecret } from './index.ts';
 
 const dirs: string[] = [];
 afterEach(() => {
@@ -104,9 +104,4 @@ test('a gateway without inputs is refused', () => {
 test('a file that is not there and a secret that is not there are named', () => {
   expect(() => loadGatewayConfig('/no/such/file.yaml', {})).toThrow('/no/such/file.yaml');
   expect(() => readSecret('/no/such/secret', 'the Kafka password')).toThrow('the Kafka password cannot be read');
-});
-
-test('the JSON Schema in the docs is this one (vitest -u writes it)', async () => {
-  const text = `${JSON.stringify(gatewayJsonSchema(), null, 2)}\n`;
-  await expect(text).toMatchFileSnapshot('../../docs/reference/gateway.schema.json');
 });

@@ -27,6 +27,7 @@ const booleans = z
   .default(false)
   .describe('Take true as 1 and false as 0. Otherwise they are ignored, as texts are.');
 const field = z.string().min(1);
+const timeField = field.describe('Where the time stands: a field by its path, or a column.');
 const device = field
   .optional()
   .describe('Where the device’s name stands in the payload, when the topic does not say it: a field, column or tag.');
@@ -55,7 +56,7 @@ const json = z
       .default('.')
       .describe('Joins the levels of a name.'),
     time: z
-      .strictObject({ field, unit: timeUnit })
+      .strictObject({ field: timeField, unit: timeUnit })
       .optional()
       .describe('When it was measured; else the time of receipt.'),
     device,
@@ -69,9 +70,9 @@ const csv = z
     topic: pattern([], ['device']).describe('As log/{device}.'),
     format: z.literal('csv'),
     columns: z.array(z.string().min(1)).min(1).describe('Name of each column, in order; _ for one to be ignored.'),
-    separator: z.string().length(1).default(','),
+    separator: z.string().length(1).default(',').describe('Stands between two fields.'),
     time: z
-      .strictObject({ column: field, unit: timeUnit })
+      .strictObject({ column: timeField, unit: timeUnit })
       .optional()
       .describe('When it was measured; else the time of receipt.'),
     device,
@@ -103,7 +104,9 @@ const influx = z
   .superRefine(oneDevice);
 
 const tasmota = z.strictObject({
-  topic: pattern(['device', 'path']).default('tele/{device}/{path#}'),
+  topic: pattern(['device', 'path'])
+    .default('tele/{device}/{path#}')
+    .describe('Where the FullTopic of the devices differs; {path#} is what comes after the device.'),
   format: z.literal('tasmota'),
 });
 
@@ -115,7 +118,7 @@ const shelly = z.strictObject({
 });
 
 const zigbee2mqtt = z.strictObject({
-  topic: pattern(['device']).default('zigbee2mqtt/{device#}'),
+  topic: pattern(['device']).default('zigbee2mqtt/{device#}').describe('Where the base topic is another one.'),
   format: z.literal('zigbee2mqtt'),
 });
 

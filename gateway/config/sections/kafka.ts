@@ -3,7 +3,10 @@ import { file } from './common.ts';
 
 export const kafka = z
   .strictObject({
-    brokers: z.array(z.string().regex(/^.+:\d+$/, 'must be host:port')).min(1),
+    brokers: z
+      .array(z.string().regex(/^.+:\d+$/, 'must be host:port'))
+      .min(1)
+      .describe('host:port of brokers to ask first; they tell the others.'),
     caFile: file.describe('PEM file of the authority that signed the brokers’ certificates; it may hold several.'),
     username: z.string().min(1).optional().describe('User of SASL/SCRAM-SHA-512; gateway unless given.'),
     passwordFile: file.optional().describe('File that holds the password, with nothing else in it.'),

@@ -22,7 +22,7 @@ export const mqttClient = z
   .strictObject({
     name: name.max(32).describe('Tells it from the others: its messages come from mqtt-client:<name>.'),
     url: z.string().min(1).describe('mqtts://host[:8883], or mqtt://host[:1883] without TLS.'),
-    username: z.string().min(1).max(128).optional(),
+    username: z.string().min(1).max(128).optional().describe('Name at the broker.'),
     passwordFile: file.optional().describe('File that holds the password, with nothing else in it.'),
     caFile: file
       .optional()

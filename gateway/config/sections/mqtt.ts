@@ -8,8 +8,8 @@ const SCRYPT = /^scrypt\$\d+\$\d+\$\d+\$[\w+/=]+\$[\w+/=]+$/;
 
 const account = z
   .strictObject({
-    username: z.string().min(1).max(128),
-    passwordFile: file.optional(),
+    username: z.string().min(1).max(128).describe('Name the device logs in with.'),
+    passwordFile: file.optional().describe('File that holds the password, with nothing else in it.'),
     passwordHash: z
       .string()
       .regex(SCRYPT, 'must be scrypt$N$r$p$salt$hash')
@@ -24,8 +24,8 @@ const account = z
 
 const tls = z
   .strictObject({
-    certFile: file,
-    keyFile: file,
+    certFile: file.describe('PEM file of the broker’s certificate, and of those between it and the authority.'),
+    keyFile: file.describe('PEM file of its private key, without a passphrase.'),
     clientCaFile: file
       .optional()
       .describe('PEM file of the authority whose client certificates are taken: the common name is the user.'),

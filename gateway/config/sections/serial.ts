@@ -8,7 +8,7 @@ const column = z.string().min(1).max(64);
 
 const usb = z.strictObject({
   vendorId: usbId.describe('Such as "0403", in quotes.'),
-  productId: usbId,
+  productId: usbId.describe('Such as "6001", in quotes.'),
   serialNumber: z.string().min(1).optional().describe('Tells two adapters of one make apart.'),
 });
 
@@ -22,7 +22,8 @@ const csv = z
     separator: z
       .string()
       .regex(/^[^"\r\n]$/, 'must be one character, such as ; or "\\t"')
-      .default(','),
+      .default(',')
+      .describe('Stands between two fields.'),
     device: column.optional().describe('Column with the name of the device.'),
     time: column.optional().describe('Column with the time of the measurement.'),
     timeFormat: z
@@ -59,12 +60,17 @@ export const serial = z
       .optional()
       .describe('A device file such as /dev/ttyUSB0, or tcp://host:port for a line behind a network server.'),
     usb: usb.optional().describe('Instead of path: the USB adapter, whatever port it is plugged into.'),
-    baudRate: z.int().min(50).max(4_000_000).default(115_200),
+    baudRate: z
+      .int()
+      .min(50)
+      .max(4_000_000)
+      .default(115_200)
+      .describe('Speed of the line in bit/s, the same as the device’s.'),
     framing: z
       .enum(['lines', 'csv', 'cobs'])
       .default('lines')
       .describe('lines: a JSON object on each. csv: see csv. cobs: frames with a checksum.'),
-    csv: csv.optional(),
+    csv: csv.optional().describe('How CSV lines are written; with framing: csv.'),
     device: name.optional().describe('Name of the device, where what it sends gives none.'),
     acknowledge: z.boolean().default(true).describe('Answer each frame, or numbered line, that is on disk.'),
     transform,

@@ -14,7 +14,10 @@ const template = z
 
 const actions = {
   rename: z
-    .strictObject({ device: template.optional(), metric: template.optional() })
+    .strictObject({
+      device: template.optional().describe('New name of the device, such as shed-{device}.'),
+      metric: template.optional().describe('New name of the metric.'),
+    })
     .refine(({ device, metric }) => device !== undefined || metric !== undefined, 'must give device, metric or both')
     .optional()
     .describe('New names; {device} and {metric} stand for the old ones.'),
@@ -37,7 +40,7 @@ const actions = {
     .describe('Converts between units of one kind, such as degF to Cel or Wh to kWh.'),
   scale: z
     .strictObject({
-      factor: z.number().default(1),
+      factor: z.number().default(1).describe('What the value is multiplied by.'),
       offset: z.number().default(0).describe('Added after the factor.'),
       unit: z.string().min(1).max(32).optional().describe('UCUM unit of the result.'),
     })
@@ -55,14 +58,18 @@ const actions = {
     .optional()
     .describe('Drops values that differ by no more than this from the one kept last of their series.'),
   rateLimit: z
-    .strictObject({ every: duration.pipe(z.number().min(1, 'must be at least 1 ms')) })
+    .strictObject({
+      every: duration
+        .pipe(z.number().min(1, 'must be at least 1 ms'))
+        .describe('Least time between two that are kept.'),
+    })
     .optional()
     .describe('Keeps at most one reading of each series in this time, by the time of measurement.'),
   drop: z
     .strictObject({
-      below: z.number().optional(),
-      above: z.number().optional(),
-      equals: z.number().optional(),
+      below: z.number().optional().describe('Drops values below this.'),
+      above: z.number().optional().describe('Drops values above this.'),
+      equals: z.number().optional().describe('Drops exactly this value.'),
     })
     .optional()
     .describe('Drops readings of which any condition holds; with {} all that match.'),

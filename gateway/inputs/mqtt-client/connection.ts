@@ -6,8 +6,6 @@ import type { Publish } from './packets.ts';
 import type { Ending } from './problems.ts';
 import { Tap } from './tap.ts';
 
-/** How long the broker may take to answer, TLS included. */
-const CONNECT_MS = 20_000;
 /** How long a good-bye may take. */
 const GOODBYE_MS = 500;
 /** Unacknowledged messages at a time, for a broker that speaks MQTT 5; one of 3.1.1 has its own limit. */
@@ -35,6 +33,7 @@ export interface ConnectionOptions {
   readonly clientId: string;
   /** 4 for MQTT 3.1.1. */
   readonly version: 4 | 5;
+  /** After so much silence the broker is asked whether it is there; it may take as long to take the connection. */
   readonly keepAliveSeconds: number;
   publish(packet: Publish): void;
   pubrel(packetId: number): void;
@@ -81,7 +80,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     clean: false,
     protocolVersion: version,
     keepalive: keepAliveSeconds,
-    connectTimeout: CONNECT_MS,
+    connectTimeout: keepAliveSeconds * 1_000,
     // Each connection is a client of its own, so that the pause between two of them is ours to choose.
     reconnectPeriod: 0,
     resubscribe: false,

@@ -6,11 +6,12 @@ import { type Ack, acknowledgements, MAX_MESSAGE, type Publish } from './packets
 const MAX_WAITING_BYTES = 4 * 1_024 * 1_024;
 /** Bytes kept of a message that is too large: as many as a dead letter holds. */
 const KEPT_OF_TOO_LARGE = 4_096;
+const NOTHING = Buffer.alloc(0);
 
 export interface DeliveryOptions {
   readonly source: string;
-  /** The client id and the broker that gave it its packet ids. */
-  readonly client: string;
+  /** The session that packet ids belong to. */
+  readonly client: () => string;
   readonly receive: Receive;
   readonly counts: Counts;
   /** Sends bytes to the broker. */
@@ -40,6 +41,7 @@ interface Open {
  * - An acknowledgement is sent only when its message is stored or known, in the order in which messages came (MQTT 3.1.1 section 4.6), and
  *   those of one commit of the buffer go out together.
  * - After a message was refused nothing is acknowledged: the broker has it, and all after it, and sends them again on the next connection.
+ * - A message of QoS 2 is known by its id until the broker releases it (PUBREL), also across connections and restarts.
  * - At most `FRAME_WINDOW` numbered frames are on their way: when one is refused and later ones are stored, the buffer can still tell it from a repeat.
  */
 export class Delivery {
@@ -74,6 +76,18 @@ export class Delivery {
     this.#handOver();
   }
 
+  /** The broker will not send the QoS 2 message of this id again. */
+  released(packetId: number): void {
+    if (this.#ended) return;
+    const open: Open = { ack: { kind: 'pubcomp', packetId }, settled: false };
+    this.#open.push(open);
+    this.#handedOver++;
+    const { source, client, receive } = this.#options;
+    const settle = (its: Outcome) => this.#settle(2, 0, open, its);
+    const { outcome } = receive({ source, payload: NOTHING, forget: { client: client(), packetId } });
+    outcome.then(settle, () => settle('refused'));
+  }
+
   /** The connection is gone: nothing more is taken or acknowledged. Resolves when all that was handed over is stored or refused. */
   async end(): Promise<void> {
     this.#ended = true;
@@ -85,22 +99,23 @@ export class Delivery {
   #leaveOut({ qos, packetId }: Publish): void {
     this.#options.counts.retained++;
     if (qos === 0) return;
-    this.#open.push({ ack: { kind: 'puback', packetId }, settled: true });
+    this.#open.push({ ack: { kind: qos === 1 ? 'puback' : 'pubrec', packetId }, settled: true });
     this.#flushSoon();
   }
 
   #handOver(): void {
     while (this.#waiting.length > 0 && this.#frames < FRAME_WINDOW && !this.#ended) {
       const packet = this.#waiting.shift()!;
-      const open: Open = { ack: { kind: 'puback', packetId: packet.packetId }, settled: false };
-      if (packet.qos > 0) this.#open.push(open);
+      const { qos, packetId, payload } = packet;
+      const open: Open = { ack: { kind: qos === 2 ? 'pubrec' : 'puback', packetId }, settled: false };
+      if (qos > 0) this.#open.push(open);
       const { id, outcome } = this.#receive(packet);
       const frames = id?.kind === 'frame' ? 1 : 0;
       this.#frames += frames;
       this.#handedOver++;
       const settle = (its: Outcome) => {
         this.#frames -= frames;
-        this.#settle(packet, open, its);
+        this.#settle(qos, payload.length, open, its);
       };
       outcome.then(settle, () => settle('refused'));
     }
@@ -108,7 +123,8 @@ export class Delivery {
 
   #receive({ topic, payload, qos, packetId, dup, size }: Publish): Receipt {
     const { source, client, receive } = this.#options;
-    const message: Message = { source, topic, payload, ...(qos > 0 && { packet: { client, packetId, dup } }) };
+    const packet = { client: client(), packetId, dup, ...(qos === 2 && { once: true }) };
+    const message: Message = { source, topic, payload, ...(qos > 0 && { packet }) };
     if (size > MAX_MESSAGE) {
       const reason = `message has ${size} bytes; at most ${MAX_MESSAGE} are taken`;
       const kept = Buffer.from(payload.subarray(0, KEPT_OF_TOO_LARGE));
@@ -123,11 +139,15 @@ export class Delivery {
     }
   }
 
-  #settle({ qos, payload }: Publish, open: Open, outcome: Outcome): void {
-    this.#bytes -= payload.length;
-    if (outcome !== 'refused') open.settled = true;
-    else if (qos === 0) this.#options.counts.lost++;
-    else this.#refuse();
+  #settle(qos: number, bytes: number, open: Open, outcome: Outcome): void {
+    this.#bytes -= bytes;
+    if (outcome !== 'refused') {
+      open.settled = true;
+    } else if (qos === 0) {
+      this.#options.counts.lost++;
+    } else {
+      this.#refuse();
+    }
     if (--this.#handedOver === 0) this.#onSettled?.();
     if (this.#ended) return;
     this.#flushSoon();

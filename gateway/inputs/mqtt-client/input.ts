@@ -3,7 +3,7 @@ import type { Input, InputStatus, Receive } from '../input.ts';
 import { type Access, type Connection, openConnection, type Subscription } from './connection.ts';
 import { type Counts, Delivery } from './delivery.ts';
 import { asksForOtherVersion, type Ending, explain, type Trouble } from './problems.ts';
-import { readSession, writeSession } from './session.ts';
+import { newSession, readSession, type Session, writeSession } from './session.ts';
 
 export interface MqttClientOptions {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface MqttClientOptions {
   /** Where the gateway notes what it has subscribed to. */
   readonly sessionFile: string;
   readonly access: Access;
-  /** After that much silence the broker is asked whether it is still there; default 30. */
+  /** After so much silence the broker is asked whether it is there, and may take half as long to answer; default 30. */
   readonly keepAliveSeconds?: number;
   /** Told of each change of the state. */
   readonly onChange?: (state: InputStatus['state'], detail: string) => void;
@@ -32,6 +32,7 @@ const LAST_PAUSE_MS = 30_000;
 const STEADY_MS = 10_000;
 /** How long until what the broker would not let be subscribed to is asked for again. */
 const ASK_AGAIN_MS = 60_000;
+const ASK_BUFFER_MS = 500;
 
 /** Messages of an MQTT broker that exists, acknowledged to it when they are on disk. */
 export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
@@ -43,7 +44,7 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
   let standing: Trouble = { state: 'waiting', detail: `${broker}: connecting` };
   let lostSession = '';
   let access = options.access;
-  let pause = new AbortController();
+  let renewed = new AbortController();
   let connection: Connection | undefined;
 
   function stand(state: InputStatus['state'], detail: string): void {
@@ -64,10 +65,19 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
         ? { state: 'waiting', detail: `${broker}: left alone while the buffer is full; the broker keeps the messages` }
         : explain(ending, broker);
       stand(trouble.state, `${trouble.detail}; trying again`);
-      const jittered = pauseMs * (1 - Math.random() / 2);
+      await rest(pauseMs * (1 - Math.random() / 2), refused ? receive.accepts : undefined);
       pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
-      pause = new AbortController();
-      await sleep(jittered, undefined, { signal: AbortSignal.any([stopped.signal, pause.signal]) }).catch(() => {});
+    }
+  }
+
+  /** Waits until the time is over and, after a refusal, the buffer takes messages again. */
+  async function rest(ms: number, accepts: Receive['accepts']): Promise<void> {
+    renewed = new AbortController();
+    const signal = AbortSignal.any([stopped.signal, renewed.signal]);
+    await sleep(ms, undefined, { signal }).catch(() => {});
+    // Who cannot answer does not accept.
+    while (accepts && !stopped.signal.aborted && !(await accepts().catch(() => false))) {
+      await sleep(ASK_BUFFER_MS, undefined, { signal: stopped.signal }).catch(() => {});
     }
   }
 
@@ -75,9 +85,10 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
   async function connectOnce(receive: Receive, version: 4 | 5): Promise<{ ending: Ending; refused: boolean }> {
     let refused = false;
     let its: Connection;
+    let session = (await readSession(sessionFile, broker, clientId)) ?? newSession(broker, clientId);
     const delivery = new Delivery({
       source: name,
-      client: `${clientId}@${broker}`,
+      client: () => `${clientId}@${broker}/${session.id}`,
       receive,
       counts,
       send: (acks) => its.send(acks),
@@ -89,6 +100,7 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
       },
     });
     try {
+      if (stopped.signal.aborted) throw stopped.signal.reason;
       its = openConnection({
         url,
         access,
@@ -96,9 +108,13 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
         version,
         keepAliveSeconds,
         publish: (packet) => delivery.publish(packet),
-        pubrel: () => {},
+        pubrel: (packetId) => delivery.released(packetId),
         connected: (sessionPresent) => {
-          settleSubscriptions(its, sessionPresent).catch((error) => its.destroy(error));
+          if (!sessionPresent) {
+            if (session.filters.length > 0) lostSession = lostAt(new Date());
+            session = newSession(broker, clientId);
+          }
+          settleSubscriptions(its, session).catch((error) => its.destroy(error));
         },
       });
     } catch (error) {
@@ -111,20 +127,14 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
   }
 
   /** Asks for what is configured and cancels what no longer is. The note on disk never has less than the session. */
-  async function settleSubscriptions(its: Connection, sessionPresent: boolean): Promise<void> {
-    const noted = await readSession(sessionFile);
-    const known = noted?.broker === broker && noted.clientId === clientId ? noted.filters : [];
-    if (known.length > 0 && !sessionPresent) {
-      lostSession = `; the broker lost the session at ${new Date().toISOString()}, and with it what came while the gateway was away`;
-    }
+  async function settleSubscriptions(its: Connection, session: Session): Promise<void> {
     const wanted = subscriptions.map(({ filter }) => filter);
-    const cancelled = known.filter((filter) => !wanted.includes(filter));
-    const missing = wanted.filter((filter) => !known.includes(filter));
-    const note = (filters: readonly string[]) => writeSession(sessionFile, { broker, clientId, filters });
-    if (missing.length > 0) await note([...known, ...missing]);
+    const cancelled = session.filters.filter((filter) => !wanted.includes(filter));
+    const missing = wanted.filter((filter) => !session.filters.includes(filter));
+    if (missing.length > 0) await writeSession(sessionFile, { ...session, filters: [...session.filters, ...missing] });
     if (cancelled.length > 0) await its.unsubscribe(cancelled);
     await subscribe(its, subscriptions);
-    if (cancelled.length > 0) await note(wanted);
+    if (cancelled.length > 0) await writeSession(sessionFile, { ...session, filters: wanted });
   }
 
   async function subscribe(its: Connection, asked: readonly Subscription[]): Promise<void> {
@@ -156,9 +166,9 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
       const leftOut = retained > 0 ? `; ${retained} retained messages left out` : '';
       return { state: standing.state, detail: `${standing.detail}${leftOut}${lostSession}`, messages, lost };
     },
-    renew(renewed) {
-      access = renewed;
-      pause.abort();
+    renew(its) {
+      access = its;
+      renewed.abort();
     },
     async close() {
       stopped.abort();
@@ -166,3 +176,6 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
     },
   };
 }
+
+const lostAt = (time: Date): string =>
+  `; the broker lost the session at ${time.toISOString()}, and with it what came while the gateway was away`;

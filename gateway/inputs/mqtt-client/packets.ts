@@ -5,7 +5,7 @@ export const MAX_MESSAGE = 65_536;
 /** Bytes of a packet that are held: a topic of any length, and a message as large as one may be. */
 const MAX_HELD = 2 * MAX_MESSAGE;
 
-const TYPE = { connack: 2, publish: 3, pubrel: 6 } as const;
+const TYPE = { connack: 2, publish: 3, pubrel: 6, auth: 15 } as const;
 const ACKS = { puback: 0x40, pubrec: 0x50, pubcomp: 0x70 } as const;
 /** The longest a packet's length may be written. */
 const MAX_LENGTH_BYTES = 4;
@@ -44,6 +44,7 @@ export class PacketReader {
   #rest: Buffer = Buffer.alloc(0);
   /** Bytes still to come of a packet that was handed on without its end. */
   #skip = 0;
+  #begun = false;
 
   constructor(version: 4 | 5, handlers: PacketHandlers) {
     this.#version = version;
@@ -52,6 +53,7 @@ export class PacketReader {
 
   /** @throws HeadwaterError `MQTT_MALFORMED`, after which nothing more can be read */
   read(chunk: Buffer): void {
+    if (!this.#begun) this.#begin(chunk);
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const skipped = Math.min(this.#skip, bytes.length);
     this.#skip -= skipped;
@@ -67,6 +69,13 @@ export class PacketReader {
       bytes = bytes.subarray(Math.min(size, bytes.length));
     }
     this.#rest = bytes;
+  }
+
+  /** Something else than a broker would otherwise be waited for to end its first packet. */
+  #begin(chunk: Buffer): void {
+    const type = chunk[0]! >> 4;
+    if (type !== TYPE.connack && type !== TYPE.auth) throw malformed('it does not begin as a broker does');
+    this.#begun = true;
   }
 
   #take(bytes: Buffer, from: number, size: number): void {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 
 /**
@@ -8,15 +9,23 @@ export interface Session {
   /** URL of the broker. */
   readonly broker: string;
   readonly clientId: string;
+  /** Tells it from an earlier one, whose packet ids mean nothing in this one. */
+  readonly id: string;
   readonly filters: readonly string[];
 }
 
-/** The session that was written; undefined where there is none, or none that can be read. */
-export async function readSession(file: string): Promise<Session | undefined> {
+/** One that begins now. */
+export function newSession(broker: string, clientId: string): Session {
+  return { broker, clientId, id: randomBytes(4).toString('hex'), filters: [] };
+}
+
+/** The session that was written; undefined where there is none with that broker, or none that can be read. */
+export async function readSession(file: string, broker: string, clientId: string): Promise<Session | undefined> {
   try {
-    const { broker, clientId, filters } = JSON.parse(await readFile(file, 'utf8'));
+    const { id, filters, ...its } = JSON.parse(await readFile(file, 'utf8'));
+    if (its.broker !== broker || its.clientId !== clientId || typeof id !== 'string') return undefined;
     if (!Array.isArray(filters) || !filters.every((filter) => typeof filter === 'string')) return undefined;
-    return { broker, clientId, filters };
+    return { broker, clientId, id, filters };
   } catch {
     // A list that is lost costs only that what is no longer asked for cannot be cancelled.
     return undefined;

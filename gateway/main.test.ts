@@ -7,7 +7,7 @@ import { connectAsync, type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { GatewayStatus, Reading, Rejected } from '../contract/index.ts';
 import { type Buffer as DiskBuffer, openBuffer } from './buffer/index.ts';
-import { type GatewayConfig, loadGatewayConfig } from './config/index.ts';
+import { GatewayConfig, loadGatewayConfig } from './config/index.ts';
 import { type Gateway, runGateway } from './main.ts';
 
 // A gateway with real inputs and a real buffer, while Kafka is away.
@@ -129,6 +129,37 @@ describe('its account of itself', () => {
     expect(text).toMatch(/^headwater_gateway_readings_forwarded_total 0$/m);
     const again = await (await fetch(`${gateway.addresses.http}/metrics`)).text();
     expect(again).toMatch(/^headwater_gateway_messages_total\{input="mqtt"\} 1$/m);
+  });
+
+  test('says what formats and transforms left out', async () => {
+    const mqtt = GatewayConfig.shape.inputs.parse({
+      mqtt: {
+        port: 0,
+        anonymous: true,
+        formats: [{ format: 'zigbee2mqtt' }],
+        transform: [{ match: { metric: 'linkquality' }, drop: {} }, { deadband: { absolute: 0.5 } }],
+      },
+    }).mqtt!;
+    config = { ...config, inputs: { ...config.inputs, mqtt } };
+    const gateway = await run();
+    const client = await device(gateway);
+    for (const temperature of [20, 20.1, 21]) {
+      const payload = JSON.stringify({ temperature, linkquality: 80 });
+      await client.publishAsync('zigbee2mqtt/attic', payload, { qos: 1 });
+    }
+    await client.publishAsync('zigbee2mqtt/bridge/state', '{"state":"online"}', { qos: 1 });
+    const text = await (await fetch(`${gateway.addresses.http}/metrics`)).text();
+    expect(text).toMatch(/^headwater_gateway_readings_dropped_total\{input="mqtt",reason="condition"\} 3$/m);
+    expect(text).toMatch(/^headwater_gateway_readings_dropped_total\{input="mqtt",reason="deadband"\} 1$/m);
+    expect(text).toMatch(/^headwater_gateway_messages_ignored_total\{input="mqtt"\} 1$/m);
+    const status = await (await fetch(`${gateway.addresses.http}/status`)).json();
+    expect(status).toMatchObject({ rules: { mqtt: { dropped: { condition: 3, deadband: 1 }, ignored: 1 } } });
+    await gateway.close();
+    const values = (await stored()).map(({ value }) => Reading.parse(value)).filter(({ device }) => device === 'attic');
+    expect(values.map(({ metric, value }) => [metric, value])).toEqual([
+      ['temperature', 20],
+      ['temperature', 21],
+    ]);
   });
 });
 

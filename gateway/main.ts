@@ -112,6 +112,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
         maxBytes,
         forwarder,
         inputs: inputs.inputs,
+        lostBefore: () => inputs.lostBefore,
         framesLost: () => decoder.framesLost,
         rules: () => decoder.ruleCounts,
         certificates: [...kafka.certificates(), ...inputs.certificates],

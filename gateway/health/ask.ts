@@ -1,11 +1,14 @@
-import { type GatewayStatus, HeadwaterError } from '../../contract/index.ts';
+import { type GatewayStatus, HeadwaterError, type Lane } from '../../contract/index.ts';
 import type { ForwarderStatus } from '../forwarder/index.ts';
+import { daysLeft } from './certificates.ts';
 import type { Verdict } from './snapshot.ts';
 
 /** What a gateway answers under `/status`. */
 export interface StatusAnswer extends GatewayStatus {
   readonly forwarder: ForwarderStatus;
   readonly health: Verdict;
+  /** Records waiting in each. */
+  readonly lanes: Readonly<Record<Lane, number>>;
 }
 
 /** Asks a running gateway. `url` is where its HTTP listens. @throws HeadwaterError `GATEWAY_SILENT` */
@@ -25,7 +28,7 @@ export async function askStatus(url: string): Promise<StatusAnswer> {
 
 /** The answer as lines for people. `now` is ms since the epoch. */
 export function describeStatus(status: StatusAnswer, now: number): string {
-  const { backlog, counts, disk, health } = status;
+  const { backlog, counts, disk, health, lanes } = status;
   const seconds = (since: number) => `${Math.max(0, Math.round((now - since) / 1000))} s`;
   const oldest = backlog.oldestTs === null ? '' : `, the oldest ${seconds(backlog.oldestTs)} old`;
   return [
@@ -33,8 +36,11 @@ export function describeStatus(status: StatusAnswer, now: number): string {
     ...health.reasons.map((reason) => `  ! ${reason}`),
     `readings      ${counts.acknowledged} acknowledged, ${counts.forwarded} forwarded, ${counts.duplicates} repeats dropped`,
     `not taken     ${counts.rejected} could not be read, ${counts.evicted} given up by a full buffer, ${counts.lost} lost`,
-    `backlog       ${backlog.readings} waiting${oldest}`,
+    `backlog       ${backlog.readings} waiting${oldest} (${lanes.alarm} alarm, ${lanes.live} live, ${lanes.backlog} backlog)`,
     `disk          ${mb(disk.bufferBytes)} of buffer, ${mb(disk.freeBytes)} free`,
+    ...(status.certificates ?? []).map(
+      ({ name, expiresAt }) => `certificate   ${name}: ${daysLeft(expiresAt, now)} days left`,
+    ),
     ...status.inputs.map((input) => `input         ${input.name}: ${input.state}, ${input.detail}`),
   ].join('\n');
 }

@@ -4,6 +4,7 @@ import type { Buffer, BufferStatus } from '../buffer/index.ts';
 import type { ForwarderStatus } from '../forwarder/index.ts';
 import type { Input, InputStatus, RuleCounts } from '../inputs/index.ts';
 import { type CertificateExpiry, certificateAdvice } from './certificates.ts';
+import { kafkaAdvice } from './kafka-advice.ts';
 
 /** The last time the contract can carry. */
 const MAX_TS = 4_102_444_800_000;
@@ -19,6 +20,8 @@ export interface Parts {
   readonly maxBytes: number;
   readonly forwarder: { status(): ForwarderStatus };
   readonly inputs: readonly Pick<Input, 'name' | 'status'>[];
+  /** Messages that inputs lost which were closed since. */
+  readonly lostBefore: () => number;
   /** Frames that devices gave up, by their own account. */
   readonly framesLost: () => number;
   /** What formats and transforms left out, by input. */
@@ -68,7 +71,7 @@ export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
       rejected: buffer.counts.rejected,
       duplicates: buffer.counts.duplicates,
       evicted: buffer.counts.evicted,
-      lost: inputs.reduce((sum, { lost }) => sum + lost, 0),
+      lost: inputs.reduce((sum, { lost }) => sum + lost, parts.lostBefore()),
     },
     inputs: inputs.map(({ name, state, detail }) => ({ name, state, detail })),
     disk: { freeBytes: disk.bavail * disk.bsize, bufferBytes: buffer.bytes },
@@ -92,8 +95,12 @@ function judge(
   const failing = inputs.filter(({ state }) => state === 'failed').map(({ name, detail }) => `${name}: ${detail}`);
   if (buffer.problem !== null) failing.push(`the buffer refuses readings: ${buffer.problem}`);
   const degraded = inputs.filter(({ state }) => state === 'waiting').map(({ name, detail }) => `${name}: ${detail}`);
-  if (forwarder.error !== undefined) degraded.push(`Kafka cannot be reached: ${forwarder.error}`);
-  if (forwarder.warning !== undefined) degraded.push(`Kafka: ${forwarder.warning}`);
+  for (const [what, error] of [
+    ['Kafka takes nothing', forwarder.error],
+    ['Kafka', forwarder.warning],
+  ]) {
+    if (error !== undefined) degraded.push([`${what}: ${error}`, kafkaAdvice(error) ?? []].flat().join('; '));
+  }
   degraded.push(...advice);
   const state = failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok';
   return { state, reasons: [...failing, ...degraded] };

@@ -24,9 +24,15 @@ interface Step {
 export class RunningInputs {
   readonly #receive: Receive;
   readonly #running = new Map<string, Running>();
+  #lostBefore = 0;
 
   constructor(receive: Receive) {
     this.#receive = receive;
+  }
+
+  /** Messages lost by inputs that were closed since. */
+  get lostBefore(): number {
+    return this.#lostBefore;
   }
 
   get inputs(): readonly Input[] {
@@ -61,7 +67,7 @@ export class RunningInputs {
     // Closed first: what comes may need the port or the device file of what goes.
     for (const { plan, input } of gone) {
       this.#running.delete(plan.key);
-      await input.close();
+      await this.#end(input);
     }
     const started = [];
     const needRestart = [];
@@ -90,7 +96,7 @@ export class RunningInputs {
       loaded.renew(input);
       this.#running.set(key, { plan, input, loaded });
     } else {
-      await input.close();
+      await this.#end(input);
       await this.#startOrFail({ plan, loaded });
     }
   }
@@ -102,6 +108,11 @@ export class RunningInputs {
 
   async close(): Promise<void> {
     for (const { input } of [...this.#running.values()].reverse()) await input.close();
+  }
+
+  async #end(input: Input): Promise<void> {
+    await input.close();
+    this.#lostBefore += input.status().lost;
   }
 
   async #startOrFail({ plan, loaded }: Step): Promise<void> {

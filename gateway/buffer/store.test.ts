@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { LANES } from '../../contract/index.ts';
 import { open, Store } from './store.ts';
 import {
   folder,
@@ -20,95 +19,6 @@ import type { Submission } from './types.ts';
 
 const ALL = [1_000_000, 1_000_000_000] as const;
 const none = new Map<number, number>();
-
-const action = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant('submit' as const),
-      messages: fc.array(
-        fc.record({ alarms: fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }), number: fc.nat({ max: 30 }) }),
-        { maxLength: 8 },
-      ),
-    }),
-  },
-  fc.record({
-    do: fc.constant('release' as const),
-    lane: fc.nat({ max: 2 }),
-    share: fc.double({ min: 0, max: 1, noNaN: true }),
-  }),
-  fc.record({ do: fc.constant('wait' as const), ms: fc.nat({ max: 15_000 }) }),
-  fc.record({ do: fc.constant('reopen' as const) }),
-);
-
-test('the buffer behaves like three queues and a set of frame numbers, whatever is submitted, released and reopened', () => {
-  fc.assert(
-    fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
-      using dir = folder();
-      const clock = new TestClock();
-      let store = new Store(optionsFor(dir.path), clock);
-      const { incarnation } = store;
-      const lanes: { sequence: number; value: string; stored: number }[][] = [[], [], []];
-      const last = [0, 0, 0];
-      const seen = new Set<number>();
-      const counts = { acknowledged: 0, forwarded: 0, duplicates: 0 };
-      let written = 0;
-      for (const step of actions) {
-        if (step.do === 'wait') clock.now += step.ms;
-        if (step.do === 'reopen') {
-          store.close();
-          store = new Store(optionsFor(dir.path), clock);
-        }
-        if (step.do === 'release') {
-          const queue = lanes[step.lane]!;
-          const gone = queue.splice(0, Math.floor(queue.length * step.share));
-          counts.forwarded += gone.length;
-          if (gone.length > 0) store.commit([], new Map([[step.lane, gone.at(-1)!.sequence]]));
-        }
-        if (step.do === 'submit') {
-          const head = lanes[1]![0];
-          const usual = head && clock.now - head.stored > 10_000 ? 2 : 1;
-          const expected: string[] = [];
-          const submissions: Submission[] = step.messages.map(({ alarms, number }) => {
-            const entries = alarms.map((alarm) => reading(written++, alarm));
-            expected.push(seen.has(number) ? 'duplicate' : 'stored');
-            if (seen.has(number)) counts.duplicates++;
-            else {
-              for (const { alarm, value } of entries) {
-                const lane = alarm ? 0 : usual;
-                lanes[lane]!.push({ sequence: ++last[lane]!, value, stored: clock.now });
-                counts.acknowledged++;
-              }
-            }
-            seen.add(number);
-            return { entries, id: frame(number) };
-          });
-          expect(outcomesOf(store.commit(submissions, none))).toEqual(expected);
-        }
-        for (const [lane, queue] of lanes.entries()) {
-          expect(store.peek(lane, 0, ...ALL)).toEqual(
-            queue.map(({ sequence, value }) => ({
-              lane: LANES[lane],
-              sequence,
-              identity: `${incarnation}/${LANES[lane]}/${sequence}`,
-              kind: 'reading',
-              value,
-            })),
-          );
-        }
-        expect(store.last).toEqual(last);
-      }
-      const status = store.status();
-      // A count of repeats alone is not worth a commit: it may be lost when the buffer is closed.
-      expect(status.counts).toMatchObject({ acknowledged: counts.acknowledged, forwarded: counts.forwarded });
-      expect(status.counts.duplicates).toBeLessThanOrEqual(counts.duplicates);
-      expect(Object.values(status.lanes)).toEqual(lanes.map((queue) => queue.length));
-      expect(store.incarnation).toBe(incarnation);
-      store.close();
-    }),
-    { numRuns: 40 },
-  );
-});
 
 test('a bounded buffer that drops its oldest accounts for every sequence and stays below its bytes', () => {
   fc.assert(

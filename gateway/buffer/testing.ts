@@ -1,4 +1,13 @@
-import { linkSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Store } from './store.ts';
@@ -12,8 +21,9 @@ export interface Folder extends Disposable {
   readonly path: string;
 }
 
-export function folder(): Folder {
-  const path = mkdtempSync(join(tmpdir(), 'headwater-buffer-'));
+/** With `inMemory`, where there is such a file system: for tests that are many and need no real sync. */
+export function folder({ inMemory = false } = {}): Folder {
+  const path = mkdtempSync(join(inMemory && existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'headwater-buffer-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 

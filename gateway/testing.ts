@@ -13,8 +13,8 @@ export interface Site extends AsyncDisposable {
   readonly dir: string;
   /** Everything it logged as a warning, by its message. */
   readonly warnings: string[];
-  /** Writes the part of the configuration below `inputs:` and whatever follows it. */
-  write(inputs: string): void;
+  /** Writes the part of the configuration below `inputs:` and whatever follows it. `http` is a port, a free one unless given. */
+  write(inputs: string, http?: number): void;
   file(name: string, text: string): void;
   run(): Promise<Gateway>;
   device(url: string, options?: IClientOptions): Promise<MqttClient>;
@@ -39,11 +39,12 @@ export async function openSite(): Promise<Site> {
     log,
     configFile,
     file,
-    write(inputs) {
+    write(inputs, http = 0) {
       const kafka = `{ brokers: ["127.0.0.1:${port}"], caFile: ca.pem, passwordFile: kafka.password }`;
+      const buffer = inputs.includes('buffer:') ? '' : 'buffer: { dir: buffer, maxBytes: 64 MiB }\n';
       file(
         'gateway.yaml',
-        `gateway: { id: gw-1, site: plant }\nbuffer: { dir: buffer, maxBytes: 64 MiB }\nkafka: ${kafka}\nhttp: { port: 0 }\ninputs:\n${inputs}\n`,
+        `gateway: { id: gw-1, site: plant }\n${buffer}kafka: ${kafka}\nhttp: { port: ${http} }\ninputs:\n${inputs}\n`,
       );
     },
     async run() {

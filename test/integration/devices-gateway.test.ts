@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { Reading } from '../../contract/index.ts';
-import { openBuffer } from '../../gateway/buffer/index.ts';
-import { type GatewayConfig, loadGatewayConfig } from '../../gateway/config/index.ts';
+import { loadGatewayConfig } from '../../gateway/config/index.ts';
 import { runGateway } from '../../gateway/main.ts';
 import { freePorts, openAuthority } from '../../infra/local/index.ts';
 import { startDevices } from '../../simulators/devices/index.ts';
+import { storedReadings } from '../support/stored.ts';
 
 const log = { debug: () => {}, info: () => {}, warn: () => {} };
 
@@ -54,7 +53,7 @@ http: { port: 0 }
       for (const metric of Object.keys(values)) truth.set(`${device} ${metric} ${ts}`, { acknowledged, malformed });
     }
   }
-  const stored = await readings(config);
+  const stored = (await storedReadings(config)).map(({ device, metric, ts }) => `${device} ${metric} ${ts}`);
   expect(new Set(stored).size).toBe(stored.length);
   expect(stored.filter((key) => !truth.has(key))).toEqual([]);
   const kept = new Set(stored);
@@ -64,25 +63,3 @@ http: { port: 0 }
   expect(missing).toEqual([]);
   rmSync(dir, { recursive: true });
 });
-
-/** Every reading in the buffer of a gateway that was closed, as `device metric ts`. */
-async function readings(config: GatewayConfig): Promise<string[]> {
-  const { dir, maxBytes, maxAge, whenFull, liveWithin } = config.buffer;
-  const buffer = await openBuffer({ dir, maxBytes, maxAgeMs: maxAge, whenFull, liveWithinMs: liveWithin });
-  const keys: string[] = [];
-  for (const lane of ['alarm', 'live', 'backlog'] as const) {
-    let after = 0;
-    for (;;) {
-      const records = await buffer.peek(lane, after, { records: 5_000, bytes: 10_000_000 });
-      if (records.length === 0) break;
-      for (const { kind, value } of records) {
-        if (kind !== 'reading') continue;
-        const { device, metric, ts } = Reading.parse(JSON.parse(value));
-        keys.push(`${device} ${metric} ${ts}`);
-      }
-      after = records.at(-1)!.sequence;
-    }
-  }
-  await buffer.close();
-  return keys;
-}

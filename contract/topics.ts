@@ -25,6 +25,8 @@ export interface Topic {
   /** `compact` keeps the last record of each key, `delete` keeps `retentionMs`. */
   readonly cleanup: 'delete' | 'compact';
   readonly retentionMs: number;
+  /** How long a compacted topic keeps a record that a later one replaces, at least: joins of older records can see it. */
+  readonly minCompactionLagMs?: number;
   /** The value's schema; absent for `iot.raw`, whose values depend on the `kind` header, and for internal topics. */
   readonly schema?: z.ZodType;
   readonly description: string;
@@ -47,6 +49,8 @@ function topic(name: string, key: string, description: string, schema?: z.ZodTyp
 }
 
 const compact = { cleanup: 'compact', retentionMs: -1 } as const;
+/** What records are enriched with: a gateway that was away for a week finds the rows of that week. */
+const reference = { ...compact, minCompactionLagMs: 7 * DAY } as const;
 
 /** The catalogue of public topics. Internal ones (state, repartition) are named by the steps that own them. */
 export const TOPICS = {
@@ -87,8 +91,8 @@ export const TOPICS = {
   health: topic('platform.health', 'process', 'lag, disk, memory and certificates of each process', Health, {
     retentionMs: DAY,
   }),
-  devices: topic('devices', 'device', 'reference data of devices', Device, compact),
-  accounts: topic('accounts', 'account', 'reference data of accounts', Account, compact),
+  devices: topic('devices', 'device', 'reference data of devices', Device, reference),
+  accounts: topic('accounts', 'account', 'reference data of accounts', Account, reference),
   gateways: topic('gateways', 'gateway', 'status of each gateway', GatewayStatus, compact),
   late: topic('late', 'origin topic', 'what came after its window closed', Late, { retentionMs: 30 * DAY }),
   deadLetters: topic('dead-letters', 'origin', 'what could not be understood, and why', DeadLetter, {

@@ -38,6 +38,7 @@ function configOf(topic: Topic, replication: number): Record<string, string> {
     'message.timestamp.type': 'LogAppendTime',
     'min.insync.replicas': replication >= 3 ? '2' : '1',
     ...(topic.cleanup === 'compact' && { 'segment.ms': '3600000', 'min.cleanable.dirty.ratio': '0.1' }),
+    ...(topic.minCompactionLagMs !== undefined && { 'min.compaction.lag.ms': String(topic.minCompactionLagMs) }),
   };
 }
 

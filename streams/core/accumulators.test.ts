@@ -39,18 +39,21 @@ interface Record_ {
   readonly x: number | null;
   readonly amount: string | null;
   readonly ts: number;
+  readonly offset: number;
 }
 // Whole numbers, whose sums do not depend on the order.
 const record: fc.Arbitrary<Record_> = fc.record({
   x: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 })),
   amount: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 }).map((cents) => (cents / 100).toFixed(2))),
   ts: fc.integer({ min: 0, max: 20 }),
+  offset: fc.integer({ min: 0, max: 20 }),
 });
 const records = fc.array(record, { maxLength: 60 });
 
 function collect(values: readonly Record_[], into = aggregation.start()) {
   for (const value of values) {
-    for (const [i, accumulator] of into.entries()) accumulator.add(aggregation.inputs[i]!(value), value.ts);
+    for (const [i, accumulator] of into.entries())
+      accumulator.add(aggregation.inputs[i]!(value), value.ts, value.offset);
   }
   return into;
 }
@@ -95,7 +98,7 @@ test('quantiles are within 1 % of the true value', () => {
       (values, q) => {
         const { inputs, start, results } = compileAggregates({ at: quantile(x, q) });
         const accumulators = start();
-        for (const value of values) accumulators[0]!.add(inputs[0]!({ x: value }), 0);
+        for (const value of values) accumulators[0]!.add(inputs[0]!({ x: value }), 0, 0);
         const truth = values.toSorted((a, b) => a - b)[Math.floor(q * (values.length - 1))]!;
         expect(Math.abs((results(accumulators).at as number) - truth)).toBeLessThanOrEqual(truth * 0.010001);
       },
@@ -106,8 +109,8 @@ test('quantiles are within 1 % of the true value', () => {
 test('variance is that of the whole population, even far from zero', () => {
   const { inputs, start, results } = compileAggregates({ variance: variance(x) });
   const [a, b] = [start(), start()];
-  for (const value of [4, 7, 13, 16]) a[0]!.add(inputs[0]!({ x: 1e9 + value }), 0);
-  for (const value of [2, 20]) b[0]!.add(inputs[0]!({ x: 1e9 + value }), 0);
+  for (const value of [4, 7, 13, 16]) a[0]!.add(inputs[0]!({ x: 1e9 + value }), 0, 0);
+  for (const value of [2, 20]) b[0]!.add(inputs[0]!({ x: 1e9 + value }), 0, 0);
   expect(results(a).variance).toBeCloseTo(22.5, 6);
   a[0]!.merge(b[0]!);
   expect(results(a).variance).toBeCloseTo(42.2222, 3);
@@ -117,12 +120,12 @@ test('money is added exactly', () => {
   const { start, results } = compileAggregates({ sum: sumDecimal(x), max: maxDecimal(x) });
   const accumulators = start();
   for (const amount of ['0.1', '0.2', '999999999999999999.00000001', '-0.3'])
-    for (const accumulator of accumulators) accumulator.add(amount, 0);
+    for (const accumulator of accumulators) accumulator.add(amount, 0, 0);
   expect(results(accumulators)).toEqual({ sum: '999999999999999999.00000001', max: '999999999999999999.00000001' });
 });
 
 test('a window without a single value has nulls, not zeroes', () => {
-  const empty = aggregation.results(collect([{ x: null, amount: null, ts: 1 }]));
+  const empty = aggregation.results(collect([{ x: null, amount: null, ts: 1, offset: 1 }]));
   expect(empty).toMatchObject({
     count: 1,
     sum: null,

@@ -1,6 +1,8 @@
-import Big from 'big.js';
 import type { Aggregate } from './aggregates.ts';
+import { DecimalGreatest, DecimalSum } from './decimals.ts';
+import { Distinct } from './distinct.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
+import { First, Last } from './first-last.ts';
 import { Quantiles } from './quantiles.ts';
 
 /**
@@ -8,8 +10,12 @@ import { Quantiles } from './quantiles.ts';
  * one would hold that was given the records of both.
  */
 export interface Accumulator {
-  /** @param value of the input expression, null where there is none @param ts event time, ms since the epoch */
-  add(value: unknown, ts: number): void;
+  /**
+   * @param value of the input expression, null where there is none
+   * @param ts event time, ms since the epoch
+   * @param offset of the record in its partition
+   */
+  add(value: unknown, ts: number, offset: number): void;
   merge(other: this): void;
   /** Plain JSON, of which `load` makes the same again; never shared with the accumulator. */
   save(): unknown;
@@ -116,46 +122,6 @@ class Moments implements Accumulator {
   }
 }
 
-type Scalar = string | number | boolean;
-
-class First implements Accumulator {
-  ts = Infinity;
-  value: Scalar | null = null;
-  static load(saved: [number, Scalar] | null): First {
-    return saved === null ? new First() : Object.assign(new First(), { ts: saved[0], value: saved[1] });
-  }
-  add(value: unknown, ts: number): void {
-    if (value === null || ts > this.ts) return;
-    if (ts < this.ts || (value as Scalar) < this.value!) this.value = value as Scalar;
-    this.ts = ts;
-  }
-  merge(other: First): void {
-    this.add(other.value, other.ts);
-  }
-  save(): unknown {
-    return this.value === null ? null : [this.ts, this.value];
-  }
-}
-
-class Last implements Accumulator {
-  ts = -Infinity;
-  value: Scalar | null = null;
-  static load(saved: [number, Scalar] | null): Last {
-    return saved === null ? new Last() : Object.assign(new Last(), { ts: saved[0], value: saved[1] });
-  }
-  add(value: unknown, ts: number): void {
-    if (value === null || ts < this.ts) return;
-    if (ts > this.ts || (value as Scalar) > this.value!) this.value = value as Scalar;
-    this.ts = ts;
-  }
-  merge(other: Last): void {
-    this.add(other.value, other.ts);
-  }
-  save(): unknown {
-    return this.value === null ? null : [this.ts, this.value];
-  }
-}
-
 class Share implements Accumulator {
   n = 0;
   hits = 0;
@@ -175,40 +141,6 @@ class Share implements Accumulator {
   }
 }
 
-class DecimalSum implements Accumulator {
-  sum: Big | null = null;
-  static load(saved: string | null): DecimalSum {
-    return Object.assign(new DecimalSum(), { sum: saved === null ? null : new Big(saved) });
-  }
-  add(value: unknown): void {
-    if (value === null) return;
-    this.sum = this.sum === null ? new Big(value as string) : this.sum.plus(value as string);
-  }
-  merge(other: DecimalSum): void {
-    this.add(other.save());
-  }
-  save(): unknown {
-    return this.sum === null ? null : this.sum.toFixed();
-  }
-}
-
-class DecimalGreatest implements Accumulator {
-  value: Big | null = null;
-  static load(saved: string | null): DecimalGreatest {
-    return Object.assign(new DecimalGreatest(), { value: saved === null ? null : new Big(saved) });
-  }
-  add(value: unknown): void {
-    if (value === null) return;
-    if (this.value === null || this.value.lt(value as string)) this.value = new Big(value as string);
-  }
-  merge(other: DecimalGreatest): void {
-    this.add(other.save());
-  }
-  save(): unknown {
-    return this.value === null ? null : this.value.toFixed();
-  }
-}
-
 const ACCUMULATORS: Record<Aggregate['fn'], AccumulatorClass> = {
   count: Count,
   sum: Sum,
@@ -219,6 +151,7 @@ const ACCUMULATORS: Record<Aggregate['fn'], AccumulatorClass> = {
   first: First,
   last: Last,
   share: Share,
+  distinct: Distinct,
   quantile: Quantiles,
   sumDecimal: DecimalSum,
   maxDecimal: DecimalGreatest,
@@ -246,6 +179,8 @@ function result(aggregate: Aggregate, accumulator: Accumulator): unknown {
     }
     case 'quantile':
       return (accumulator as Quantiles).at(aggregate.q);
+    case 'distinct':
+      return (accumulator as Distinct).estimate();
     case 'sumDecimal':
     case 'maxDecimal':
       return accumulator.save();

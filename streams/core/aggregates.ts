@@ -12,6 +12,7 @@ export type Aggregate =
         | 'variance'
         | 'first'
         | 'last'
+        | 'distinct'
         | 'share'
         | 'sumDecimal'
         | 'maxDecimal';
@@ -26,14 +27,17 @@ export const min = (input: Expression): Aggregate => ({ fn: 'min', input });
 export const max = (input: Expression): Aggregate => ({ fn: 'max', input });
 /** Population variance. */
 export const variance = (input: Expression): Aggregate => ({ fn: 'variance', input });
-/** The value of the record with the earliest event time; of several at that time the smallest. */
+/** The value of the record with the earliest event time; of several at that time the one with the lowest offset. */
 export const first = (input: Expression): Aggregate => ({ fn: 'first', input });
-/** The value of the record with the latest event time; of several at that time the largest. */
+/** The value of the record with the latest event time; of several at that time the one with the highest offset. */
 export const last = (input: Expression): Aggregate => ({ fn: 'last', input });
 /** Share of the records for which a condition is true, 0…1. */
 export const share = (condition: Expression): Aggregate => ({ fn: 'share', input: condition });
+/** About how many different values there were: a standard error of 1.6 %. */
+export const distinct = (input: Expression): Aggregate => ({ fn: 'distinct', input });
 /** A quantile within 1 % of the true value, `q` 0…1. */
 export const quantile = (input: Expression, q: number): Aggregate => ({ fn: 'quantile', input, q });
 /** Exact sum of decimal strings, as a decimal string. */
 export const sumDecimal = (input: Expression): Aggregate => ({ fn: 'sumDecimal', input });
+/** The greatest of decimal strings. */
 export const maxDecimal = (input: Expression): Aggregate => ({ fn: 'maxDecimal', input });

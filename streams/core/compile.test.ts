@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { TOPICS } from '../../contract/index.ts';
 import { compile, count, field, from, job, max, merge } from './index.ts';
 
+const within = { as: ['left', 'right'], type: 'inner', beforeMs: 1_000, afterMs: 1_000 } as const;
 const windows = (select = { count: count() }) => ({
   by: { device: field('device') },
   sizes: [{ ms: 10_000, to: TOPICS.readings10s }],
@@ -52,7 +53,81 @@ test.each([
   ],
   ['windows over several topics', merge(from(TOPICS.readings), from(TOPICS.weather)).windows(windows()), 'keyBy'],
   ['a job without sources', merge().windows(windows()), 'reads nothing'],
-  ['a keyBy before a merge', merge(from(TOPICS.readings).keyBy('site', field('site'))).windows(windows()), 'keyBy'],
+  [
+    'windows over several changes of key',
+    merge(
+      from(TOPICS.readings).keyBy('site', field('site')),
+      from(TOPICS.weather).keyBy('place', field('place')),
+    ).windows(windows()),
+    'Job test, windows(device): windows over several inputs need a keyBy',
+  ],
+  [
+    'windows without a size',
+    from(TOPICS.readings).windows({ ...windows(), sizes: [] }),
+    'Job test, windows(device): `sizes` is empty',
+  ],
+  [
+    'windows that do not hop evenly',
+    from(TOPICS.readings).windows({ ...windows(), sizes: [{ ms: 10_000, advanceMs: 3_000, to: TOPICS.readings10s }] }),
+    'windows(device): ms (10000) is no multiple of advanceMs (3000)',
+  ],
+  [
+    'two sizes with one topic',
+    from(TOPICS.readings).windows({
+      ...windows(),
+      sizes: [
+        { ms: 10_000, to: TOPICS.readings10s },
+        { gapMs: 10_000, to: TOPICS.readings10s },
+      ],
+    }),
+    'two sizes go to one topic',
+  ],
+  [
+    'a table that is none',
+    from(TOPICS.readings).joinTable(TOPICS.weather, 'weather').windows(windows()),
+    'Job test, joinTable(weather.observations): weather.observations is not compacted',
+  ],
+  [
+    'a history longer than the topic keeps',
+    from(TOPICS.readings)
+      .joinTable(TOPICS.devices, 'info', { historyMs: 8 * 86_400_000 })
+      .windows(windows()),
+    'joinTable(devices): historyMs is 691200000, but devices keeps replaced rows from compaction for 604800000 ms',
+  ],
+  [
+    'a table with other keys',
+    from(TOPICS.readings).joinTable(TOPICS.accounts, 'account').windows(windows()),
+    'joinTable(accounts): iot.readings is keyed by device, accounts by account',
+  ],
+  [
+    'a join of other keys',
+    from(TOPICS.readings).join(from(TOPICS.weather), within).into(TOPICS.alerts),
+    'Job test, join(left, right): iot.readings is keyed by device, weather.observations by place',
+  ],
+  [
+    'a join of other partitions',
+    from(TOPICS.readings)
+      .keyBy('site', field('site'), { partitions: 2 })
+      .join(from(TOPICS.weather), within)
+      .into(TOPICS.alerts),
+    'keyBy(site) has 2 partitions, weather.observations 4',
+  ],
+  [
+    'two changes of key with one name',
+    from(TOPICS.readings).keyBy('site', field('site')).keyBy('site', field('device')).into(TOPICS.alerts),
+    'Job test, keyBy(site): another keyBy',
+  ],
+  [
+    'a topic read twice',
+    merge(from(TOPICS.readings), from(TOPICS.readings)).into(TOPICS.alerts),
+    'Job test, from(iot.readings): a step reads it twice',
+  ],
 ])('%s are refused', (_, plan, message) => {
   expect(() => compile(job('test', plan))).toThrow(message);
+});
+
+test('a flow that meets itself after a change of key is refused', () => {
+  const readings = from(TOPICS.readings).filter(field('value'));
+  const plan = readings.keyBy('device', field('device')).join(readings, within).into(TOPICS.alerts);
+  expect(() => compile(job('test', plan))).toThrow('Job test, keyBy(device): its records meet others');
 });

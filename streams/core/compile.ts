@@ -1,28 +1,48 @@
 import { HeadwaterError, PARTITIONS, TOPICS, type Topic } from '../../contract/index.ts';
+import { check } from './check.ts';
 import type { Expression } from './expressions.ts';
-import type { Job, Operator, Plan, Source, Terminal } from './job.ts';
+import { isTouched, originTopicOf, type Stage, stagesOf } from './graph.ts';
+import type { Job } from './job.ts';
+import type { KeyBy, Node, Terminal, WindowSize } from './plan.ts';
 import { StepTask } from './step-task.ts';
 import type { Step } from './task.ts';
 
-/** What one step does: a piece of a job between two repartitions. */
+/** What one step does: a stage of a job's graph, with its names. */
 export interface Segment {
   readonly id: string;
   /** Where it reads the job's sources. */
-  readonly sources: Plan['heads'];
-  /** Where it reads what the step before it repartitioned. */
-  readonly internal: { readonly topic: string; readonly upstreamTasks: number } | null;
-  readonly tables: readonly Topic[];
-  readonly operators: readonly Operator[];
+  readonly sources: Stage['sources'];
+  /** Where it reads what steps before it repartitioned. */
+  readonly internals: readonly Internal[];
+  readonly tables: readonly Table[];
+  readonly nodes: readonly Node[];
+  readonly ends: readonly SegmentEnd[];
+  /** Whether watermarks are needed, here or downstream. */
+  readonly timed: boolean;
+}
+
+export interface Internal {
+  readonly topic: string;
+  readonly upstreamTasks: number;
+  readonly node: KeyBy;
+}
+
+/** A compacted topic, and for how long a replaced row of it is remembered. */
+export interface Table {
+  readonly topic: Topic;
+  readonly historyMs: number;
+}
+
+export interface SegmentEnd {
+  readonly input: Node;
   readonly end: Terminal | Repartition;
   /** Whether the operators change values, so that they have to be encoded anew. */
   readonly touched: boolean;
-  /** Whether watermarks are needed, here or downstream. */
-  readonly timed: boolean;
   /** The topic that a late record is reported for. */
   readonly lateTopic: string;
 }
 
-interface Repartition {
+export interface Repartition {
   readonly kind: 'repartition';
   readonly topic: string;
   readonly partitions: number;
@@ -30,60 +50,80 @@ interface Repartition {
 }
 
 /**
- * Makes a job's steps: one, and one more for each `keyBy`.
+ * Makes a job's steps: one for what happens before any `keyBy`, and one more for what follows each.
  * @throws HeadwaterError `JOB_INVALID`
  */
 export function compile(job: Job): Step[] {
   check(job);
-  const { plan, id } = job;
-  const timed = plan.end.kind === 'windows';
-  const lateTopic = plan.heads[0]!.source.topic.name;
-  const segments: Segment[] = [];
-  let at = {
-    id,
-    sources: plan.heads,
-    internal: null as Segment['internal'],
-    operators: [] as Operator[],
-  };
-  let tasks: number = PARTITIONS;
-  const close = (end: Segment['end']) => {
-    const all = [...at.sources.flatMap((head) => head.operators), ...at.operators];
-    const tables = all.flatMap((operator) => (operator.kind === 'joinTable' ? [operator.topic] : []));
-    const touched = all.some((operator) => operator.kind !== 'filter');
-    segments.push({ ...at, tables: [...new Set(tables)], end, touched, timed, lateTopic });
-  };
-  for (const operator of plan.operators) {
-    if (operator.kind !== 'keyBy') {
-      at.operators.push(operator);
-      continue;
-    }
-    const topic = `hub.${id}.by-${operator.name}`;
-    close({ kind: 'repartition', topic, partitions: operator.partitions, key: operator.key });
-    at = { id: `${id}.by-${operator.name}`, sources: [], internal: { topic, upstreamTasks: tasks }, operators: [] };
-    tasks = operator.partitions;
+  const { id, plans, commitEveryMs } = job;
+  const stages = stagesOf(plans, id);
+  const timed =
+    plans.some((plan) => plan.end.kind === 'windows') || stages.some((s) => s.nodes.some((n) => n.kind === 'join'));
+  const topicOf = ({ name }: KeyBy) => `hub.${id}.by-${name}`;
+  const tasksOf = (stage: Stage) => stage.keyBys[0]?.partitions ?? PARTITIONS;
+  return stages.map((stage) => {
+    const internals = stage.keyBys.map((node) => {
+      const upstream = stages.find(({ ends }) => ends.some(({ end }) => end === node))!;
+      return { topic: topicOf(node), upstreamTasks: tasksOf(upstream), node };
+    });
+    const ends = stage.ends.map(({ input, end }): SegmentEnd => {
+      const about = { input, touched: isTouched(input), lateTopic: originTopicOf(input) };
+      if (end.kind !== 'keyBy') return { ...about, end };
+      return {
+        ...about,
+        end: { kind: 'repartition', topic: topicOf(end), partitions: end.partitions, key: end.key },
+      };
+    });
+    const { nodes, sources } = stage;
+    checkReads(id, stage);
+    const stepId = stage.keyBys.length === 0 ? id : `${id}.by-${stage.keyBys[0]!.name}`;
+    return stepOf({ id: stepId, sources, internals, tables: tablesOf(nodes), nodes, ends, timed }, commitEveryMs);
+  });
+}
+
+/** @throws HeadwaterError `JOB_INVALID` where a step reads a topic as two sources, or as source and table */
+function checkReads(jobId: string, { sources, nodes }: Stage): void {
+  const names = [...sources.map(({ source }) => source.topic.name), ...tablesOf(nodes).map(({ topic }) => topic.name)];
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice === undefined) return;
+  const message = `Job ${jobId}, from(${twice}): a step reads it twice. Declare it once and use that flow wherever it is needed.`;
+  throw new HeadwaterError('JOB_INVALID', message);
+}
+
+function tablesOf(nodes: readonly Node[]): Table[] {
+  const tables = new Map<string, Table>();
+  for (const node of nodes) {
+    if (node.kind !== 'operator' || node.operator.kind !== 'joinTable') continue;
+    const { topic, historyMs } = node.operator;
+    const known = tables.get(topic.name)?.historyMs ?? 0;
+    tables.set(topic.name, { topic, historyMs: Math.max(known, historyMs) });
   }
-  close(plan.end);
-  return segments.map((segment) => stepOf(segment, job.commitEveryMs));
+  return [...tables.values()];
 }
 
 function stepOf(segment: Segment, commitEveryMs: number): Step {
-  const { id, end, internal } = segment;
-  const streams = internal === null ? segment.sources.map(({ source }) => source.topic.name) : [internal.topic];
-  const outputs = new Set([...outputsOf(end), TOPICS.deadLetters.name]);
-  if (end.kind === 'windows') outputs.add(TOPICS.late.name);
+  const { id, ends, internals, sources } = segment;
+  const outputs = new Set([...ends.flatMap(({ end }) => outputsOf(end)), TOPICS.deadLetters.name]);
+  if (canBeLate(segment)) outputs.add(TOPICS.late.name);
   return {
     id,
     fingerprint: fingerprint(segment),
-    streams,
-    tables: segment.tables.map((topic) => topic.name),
+    streams: [...internals.map(({ topic }) => topic), ...sources.map(({ source }) => source.topic.name)],
+    tables: segment.tables.map(({ topic }) => topic.name),
     outputs: [...outputs],
-    internal: end.kind === 'repartition' ? [{ name: end.topic, partitions: end.partitions }] : [],
+    internal: ends.flatMap(({ end }) =>
+      end.kind === 'repartition' ? [{ name: end.topic, partitions: end.partitions }] : [],
+    ),
     commitEveryMs,
     createTask: (partition) => new StepTask(segment, partition),
   };
 }
 
-function outputsOf(end: Segment['end']): string[] {
+function canBeLate({ ends, nodes }: Segment): boolean {
+  return ends.some(({ end }) => end.kind === 'windows') || nodes.some((node) => node.kind === 'join');
+}
+
+function outputsOf(end: SegmentEnd['end']): string[] {
   switch (end.kind) {
     case 'windows':
       return end.sizes.map((size) => size.to.name);
@@ -96,37 +136,29 @@ function outputsOf(end: Segment['end']): string[] {
   }
 }
 
-/** What of a step decides how its state is to be read. */
-function fingerprint({ end, tables, internal }: Segment): string {
-  const layout =
-    end.kind === 'windows'
-      ? { by: end.by, sizes: end.sizes.map((size) => size.ms), select: end.select }
-      : end.kind === 'process'
-        ? { version: end.version, series: end.series }
-        : {};
-  const text = JSON.stringify([layout, tables.map((topic) => topic.name), internal]);
+/** What of a step decides how its state is to be read. A part that most steps do not have adds nothing to the fingerprint of those. */
+function fingerprint({ ends, tables, internals, nodes, sources }: Segment): string {
+  const [layout = {}, ...others] = ends.flatMap(({ end }) => layoutOf(end));
+  const joins = nodes.flatMap((node) =>
+    node.kind === 'join' ? [{ join: node.type, sources: sources.map(({ source }) => source.topic.name) }] : [],
+  );
+  const [internal = null, ...more] = internals.map(({ topic, upstreamTasks }) => ({ topic, upstreamTasks }));
+  const parts = [layout, tables.map(({ topic }) => topic.name), internal, ...others, ...more, ...joins];
+  const text = JSON.stringify(parts);
   // FNV-1a, 32 bits.
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
   return `1-${hash.toString(16).padStart(8, '0')}`;
 }
 
-function check({ id, plan }: Job): void {
-  const invalid = (what: string) => new HeadwaterError('JOB_INVALID', `Job ${id}: ${what}`);
-  const keyed = plan.operators.some((operator) => operator.kind === 'keyBy');
-  const sources: readonly Source[] = plan.heads.map((head) => head.source);
-  if (sources.length === 0) throw invalid('it reads nothing');
-  for (const { topic } of sources) {
-    if (topic.partitions !== PARTITIONS)
-      throw invalid(`${topic.name} has ${topic.partitions} partitions, a source has ${PARTITIONS}`);
-  }
-  if (plan.heads.some((head) => head.operators.some((operator) => operator.kind === 'keyBy')))
-    throw invalid('keyBy comes after merge, not before');
-  const { end } = plan;
-  if (end.kind !== 'windows' || keyed) return;
-  if (sources.length > 1) throw invalid('windows over several topics need a keyBy');
-  const origin = sources[0]!.origin;
-  const by = Object.values(end.by).map((expression) => JSON.stringify(expression));
-  if (origin !== null && !by.includes(JSON.stringify(origin)))
-    throw invalid('a series belongs to one origin, so `by` must contain it');
+function layoutOf(end: SegmentEnd['end']): object[] {
+  if (end.kind === 'process') return [{ version: end.version, series: end.series }];
+  if (end.kind !== 'windows') return [];
+  return [{ by: end.by, sizes: end.sizes.map(layoutOfSize), select: end.select }];
+}
+
+function layoutOfSize(size: WindowSize): unknown {
+  if ('gapMs' in size) return { gapMs: size.gapMs };
+  const { ms, advanceMs = ms } = size;
+  return advanceMs === ms ? ms : { ms, advanceMs };
 }

@@ -29,6 +29,11 @@ export interface Progress {
   readonly silent: boolean;
 }
 
+/** Up to when nothing is expected any more by what never revises a result: what silent origins may have kept is then no longer waited for. */
+export function settledUntil({ live, complete, silent }: Progress): number {
+  return silent ? live : (complete ?? live);
+}
+
 /** Event times this far past the broker's own are taken for a wrong clock. */
 const AHEAD_MS = 60_000;
 /** After this long without records an origin is silent. */
@@ -57,9 +62,11 @@ export class EventTime {
   #last: Tracked | undefined;
   #tickedAt = 0;
   #tickChanged = false;
+  /** While there is no origin: since when one has been listened for. */
+  #listenedSince = 0;
 
   /** The origin of that name, new if it was not known. */
-  origin(name: string): Origin {
+  originOf(name: string): Origin {
     if (this.#last !== undefined && this.#last.name === name) return this.#last;
     let origin = this.#origins.get(name);
     if (origin === undefined) {
@@ -108,10 +115,15 @@ export class EventTime {
     return origin.live !== live || origin.complete !== complete;
   }
 
-  /** Moves `live` of silent origins to the wall clock. @returns the silent origins */
-  tick(now: number): Origin[] {
+  /**
+   * Moves `live` of silent origins to the wall clock.
+   * @param behind whether there are records that have not been read yet: then nobody is silent
+   * @returns the silent origins
+   */
+  tick(now: number, behind = false): Origin[] {
     // Silence while nobody listened (a restart, a suspended laptop) says nothing.
-    const listened = now - this.#tickedAt < SILENT_MS;
+    const listened = now - this.#tickedAt < SILENT_MS && !behind;
+    if (!listened) this.#listenedSince = now;
     const silent: Origin[] = [];
     for (const origin of this.#origins.values()) {
       if (origin.heard || !listened) {
@@ -131,7 +143,16 @@ export class EventTime {
     return silent;
   }
 
+  /** Whether no origin was ever heard of, for long enough to go on without. */
+  get isEmpty(): boolean {
+    return this.#origins.size === 0 && this.#tickedAt - this.#listenedSince >= SILENT_MS;
+  }
+
   combined(): Progress {
+    if (this.#origins.size === 0) {
+      if (!this.isEmpty) return { live: 0, complete: 0, silent: false };
+      return { live: this.#tickedAt - SILENT_MS, complete: null, silent: true };
+    }
     let live = Infinity;
     let complete = Infinity;
     let silent = true;
@@ -141,7 +162,7 @@ export class EventTime {
       if (quietFor < ABSENT_MS) complete = Math.min(complete, origin.complete);
       if (quietFor < SILENT_MS) silent = false;
     }
-    return { live: Number.isFinite(live) ? live : 0, complete: Number.isFinite(complete) ? complete : null, silent };
+    return { live, complete: Number.isFinite(complete) ? complete : null, silent };
   }
 
   #touch(origin: Tracked): void {
@@ -157,22 +178,28 @@ export class EventTime {
       origin.changed = false;
       yield save(origin);
     }
-    if (this.#tickChanged) yield { key: 'o', value: this.#tickedAt };
+    if (this.#tickChanged) yield this.#savedTick();
     this.#tickChanged = false;
   }
 
   *snapshot(): Iterable<StateChange> {
     for (const origin of this.#origins.values()) yield save(origin);
-    yield { key: 'o', value: this.#tickedAt };
+    yield this.#savedTick();
+  }
+
+  #savedTick(): StateChange {
+    const value = this.#origins.size === 0 ? [this.#tickedAt, this.#listenedSince] : this.#tickedAt;
+    return { key: 'o', value };
   }
 
   restore({ key, value }: StateChange): void {
     if (key === 'o') {
-      this.#tickedAt = value as number;
+      if (Array.isArray(value)) [this.#tickedAt, this.#listenedSince] = value as [number, number];
+      else this.#tickedAt = value as number;
       return;
     }
     const [live, complete, liveTs, backlogTs, holdsBacklog, heardAt, heard] = value as Saved;
-    Object.assign(this.origin(key.slice(2)), {
+    Object.assign(this.originOf(key.slice(2)), {
       live,
       complete,
       liveTs,

@@ -1,6 +1,7 @@
 export {
   type Aggregate,
   count,
+  distinct,
   first,
   last,
   max,
@@ -31,17 +32,23 @@ export {
   replace,
 } from './expressions.ts';
 export {
-  type Context,
   Flow,
   from,
   type Job,
+  type Joined,
+  type JoinOptions,
   job,
   merge,
-  type Operator,
-  type Plan,
-  type ProcessTo,
-  type RecordContext,
-  type Source,
-  type WindowsTo,
+  type SourceOptions,
 } from './job.ts';
+export type {
+  Context,
+  Operator,
+  Plan,
+  ProcessTo,
+  RecordContext,
+  Source,
+  WindowSize,
+  WindowsTo,
+} from './plan.ts';
 export type { InputRecord, OutputRecord, StateChange, Step, Task } from './task.ts';

@@ -1,90 +1,22 @@
 import type { Topic } from '../../contract/index.ts';
-import { PARTITIONS } from '../../contract/index.ts';
-import type { Aggregate } from './aggregates.ts';
+import { HeadwaterError, PARTITIONS } from '../../contract/index.ts';
 import { type Expression, field } from './expressions.ts';
-
-/** Where records come from, and how their time is known. */
-export interface Source {
-  readonly topic: Topic;
-  /** Event time, ms since the epoch. */
-  readonly time: Expression;
-  /** What a watermark is kept for: each gateway, say. Null: the topic's partition. */
-  readonly origin: Expression | null;
-  /** How far behind the latest record of its origin a record may be without finding its window put out already. */
-  readonly outOfOrderMs: number;
-  /** Records of a topic that only Headwater writes, after validation, are not validated again. */
-  readonly trusted: boolean;
-}
-
-/** What a function may know of a record besides its value. */
-export interface RecordContext {
-  readonly topic: string;
-  /** When the broker took it, ms since the epoch. */
-  readonly appendedAt: number;
-}
-
-export type Operator =
-  | { readonly kind: 'filter'; readonly where: Expression }
-  | { readonly kind: 'derive'; readonly columns: Readonly<Record<string, Expression>> }
-  | { readonly kind: 'map'; readonly fn: (value: never, context: RecordContext) => unknown }
-  | { readonly kind: 'flatMap'; readonly fn: (value: never, context: RecordContext) => Iterable<unknown> }
-  | { readonly kind: 'joinTable'; readonly topic: Topic; readonly as: string }
-  | { readonly kind: 'keyBy'; readonly name: string; readonly key: Expression; readonly partitions: number };
-
-export interface WindowsTo {
-  readonly kind: 'windows';
-  /** What a series is, by name; the names are columns of the result. Contains the source's origin where it has one. */
-  readonly by: Readonly<Record<string, Expression>>;
-  readonly sizes: readonly { readonly ms: number; readonly to: Topic }[];
-  readonly select: Readonly<Record<string, Aggregate>>;
-  /** How long a window whose time is over still takes records, in event time. More than a clock ahead can move a watermark (a minute). */
-  readonly graceMs: number;
-  /** How long a series without records is remembered, so that nothing older begins its windows anew. At least `graceMs`. */
-  readonly rememberMs: number;
-}
-
-/** What a process may do with a record besides changing its state. */
-export interface Context {
-  readonly series: string;
-  emit(topic: Topic, key: string, value: unknown): void;
-}
-
-/**
- * A function with a state for each series. States are given back changed or new; undefined ends one. They are plain JSON in the checkpoint, made
- * by `save` and read by `load`, which may be left out where the state is plain JSON itself.
- */
-export interface ProcessTo<T, S> {
-  readonly kind: 'process';
-  /** Change it when states written earlier can no longer be read. */
-  readonly version: number;
-  readonly series: Expression;
-  readonly outputs: readonly Topic[];
-  init(series: string): S;
-  step(state: S, value: T, ts: number, context: Context): S | undefined;
-  /** About once a second, wall-clock time. Returns the same object where nothing changed. */
-  tick?(state: S, now: number, context: Context): S | undefined;
-  save?(state: S): unknown;
-  load?(saved: unknown, series: string): S;
-}
-
-export interface Into {
-  readonly kind: 'into';
-  readonly topic: Topic;
-}
-
-export type Terminal = WindowsTo | ProcessTo<never, never> | Into;
-
-/** A declared flow: one or more sources, each with its own operators, what happens to all of them, and where it ends. */
-export interface Plan {
-  readonly heads: readonly { readonly source: Source; readonly operators: readonly Operator[] }[];
-  readonly operators: readonly Operator[];
-  readonly end: Terminal;
-}
+import type {
+  Branch,
+  JoinWithin,
+  Node,
+  Operator,
+  Plan,
+  ProcessTo,
+  RecordContext,
+  Terminal,
+  WindowsTo,
+} from './plan.ts';
 
 export interface Job {
   readonly id: string;
   readonly commitEveryMs: number;
-  readonly plan: Plan;
+  readonly plans: readonly Plan[];
 }
 
 export interface JobOptions {
@@ -92,9 +24,9 @@ export interface JobOptions {
   readonly commitEveryMs?: number;
 }
 
-/** Names a flow. `id` is unique and stable: topics and consumer groups are named after it. */
-export function job(id: string, plan: Plan, options: JobOptions = {}): Job {
-  return { id, plan, commitEveryMs: options.commitEveryMs ?? 200 };
+/** Names a flow, or several that share what they have in common. `id` is unique and stable: topics and consumer groups are named after it. */
+export function job(id: string, plan: Plan | readonly Plan[], options: JobOptions = {}): Job {
+  return { id, plans: 'end' in plan ? [plan] : plan, commitEveryMs: options.commitEveryMs ?? 200 };
 }
 
 export interface SourceOptions {
@@ -106,40 +38,49 @@ export interface SourceOptions {
 
 /** Begins a flow with the records of a topic, whose values are JSON objects. */
 export function from<T extends object>(topic: Topic, options: SourceOptions = {}): Flow<T> {
-  const source: Source = {
+  const source = {
     topic,
     time: options.time ?? field('ts'),
     origin: options.origin ?? null,
     outOfOrderMs: options.outOfOrderMs ?? 2_000,
     trusted: options.trusted ?? false,
   };
-  return new Flow([{ source, operators: [] }], []);
+  return new Flow({ kind: 'source', source });
 }
 
 /** One flow of several. */
 export function merge<T extends object>(...flows: readonly Flow<T>[]): Flow<T> {
-  return new Flow(
-    flows.flatMap(({ heads, operators }) =>
-      heads.map((head) => ({ ...head, operators: [...head.operators, ...operators] })),
-    ),
-    [],
-  );
+  return new Flow({ kind: 'merge', inputs: flows.map((flow) => flow.node) });
 }
 
-/** A flow under declaration. Every method gives a new one. */
-export class Flow<T extends object> {
-  readonly heads: Plan['heads'];
-  readonly operators: readonly Operator[];
+export interface JoinOptions<L extends string, R extends string, J extends JoinWithin['type']> {
+  readonly as: readonly [left: L, right: R];
+  readonly type: J;
+  readonly beforeMs: number;
+  readonly afterMs: number;
+  readonly graceMs?: number;
+}
 
-  constructor(heads: Plan['heads'], operators: readonly Operator[]) {
-    this.heads = heads;
-    this.operators = operators;
+/** The result of a join: which side may be missing follows from its type. */
+export type Joined<T, U, L extends string, R extends string, J extends JoinWithin['type']> = Record<
+  L,
+  J extends 'outer' ? T | null : T
+> &
+  Record<R, J extends 'inner' ? U : U | null>;
+
+/** A flow under declaration. Every method gives a new one; used twice, what it stands for is computed once. */
+export class Flow<T extends object> {
+  readonly node: Node;
+
+  constructor(node: Node) {
+    this.node = node;
   }
 
   #then<U extends object>(operator: Operator): Flow<U> {
-    return new Flow<U>(this.heads, [...this.operators, operator]);
+    return new Flow<U>({ kind: 'operator', input: this.node, operator });
   }
 
+  /** Lets through the records for which the condition is true. */
   filter(where: Expression): Flow<T> {
     return this.#then({ kind: 'filter', where });
   }
@@ -149,7 +90,7 @@ export class Flow<T extends object> {
     return this.#then({ kind: 'derive', columns });
   }
 
-  /** Any function; a job with one cannot be written down as SQL. */
+  /** Any function that leaves its argument as it is; a job with one cannot be written down as SQL. */
   map<U extends object>(fn: (value: T, context: RecordContext) => U): Flow<U> {
     return this.#then({ kind: 'map', fn });
   }
@@ -159,30 +100,67 @@ export class Flow<T extends object> {
     return this.#then({ kind: 'flatMap', fn });
   }
 
-  /** Adds the row that a compacted topic holds for the record's key, or null, as column `as`. Its partitions must be those of the flow. */
-  joinTable<C extends string>(topic: Topic, as: C): Flow<T & Record<C, Record<string, unknown> | null>> {
-    return this.#then({ kind: 'joinTable', topic, as });
+  /** A flow for each condition, which takes the records that no condition before it took; `rest` takes what none did. */
+  branch<C extends string>(conditions: Readonly<Record<C, Expression>>): Record<C | 'rest', Flow<T>> {
+    const branch: Branch = { kind: 'branch', input: this.node, conditions: Object.values(conditions) };
+    const names = [...Object.keys(conditions), 'rest'];
+    if ('rest' in conditions)
+      throw new HeadwaterError('JOB_INVALID', 'branch: "rest" is the flow that no condition takes; name it otherwise');
+    const arms = names.map((name, index) => [name, new Flow<T>({ kind: 'arm', branch, index })]);
+    return Object.fromEntries(arms) as Record<C | 'rest', Flow<T>>;
+  }
+
+  /**
+   * Adds, as column `as`, the row that a compacted topic had for the record's key at the record's time, or null. Rows are kept for `historyMs` after
+   * they were replaced (as long as the topic keeps them from compaction, unless given). A record from before the oldest row known gets that
+   * one, and `<as>FromLater: true`. The topic's partitions must be those of the flow.
+   */
+  joinTable<C extends string>(
+    topic: Topic,
+    as: C,
+    options: { readonly historyMs?: number } = {},
+  ): Flow<T & Record<C, Record<string, unknown> | null> & Partial<Record<`${C}FromLater`, true>>> {
+    return this.#then({
+      kind: 'joinTable',
+      topic,
+      as,
+      historyMs: options.historyMs ?? topic.minCompactionLagMs ?? 0,
+    });
+  }
+
+  /**
+   * Pairs each record with those of another flow that have the same key and are at most `beforeMs` earlier or `afterMs` later. A pair's time is that of
+   * its later record. A record that stays alone (in a `left` or `outer` join) comes out once, when no partner can come any more.
+   */
+  join<U extends object, L extends string, R extends string, J extends JoinWithin['type']>(
+    right: Flow<U>,
+    options: JoinOptions<L, R, J>,
+  ): Flow<Joined<T, U, L, R, J>> {
+    return new Flow({ kind: 'join', left: this.node, right: right.node, graceMs: 0, ...options });
   }
 
   /** Sends the records through an internal topic of their own, so that those with the same key meet in one task. */
   keyBy(name: string, key: Expression, options: { readonly partitions?: number } = {}): Flow<T> {
-    return this.#then({ kind: 'keyBy', name, key, partitions: options.partitions ?? PARTITIONS });
+    return new Flow({ kind: 'keyBy', input: this.node, name, key, partitions: options.partitions ?? PARTITIONS });
   }
 
-  /** Ends the flow in tumbling windows; each result goes to its size's topic, with the series as key. */
+  /** Ends the flow in windows of one or more kinds; each result goes to its size's topic, with the series as key. */
   windows(declaration: Omit<WindowsTo, 'kind' | 'graceMs' | 'rememberMs'> & Partial<WindowsTo>): Plan {
-    return this.#end({ graceMs: 120_000, rememberMs: 86_400_000, ...declaration, kind: 'windows' });
+    const { graceMs = 120_000 } = declaration;
+    return this.#end({ rememberMs: Math.max(86_400_000, graceMs), ...declaration, graceMs, kind: 'windows' });
   }
 
+  /** Ends the flow in a function with a state for each series. */
   process<S>(declaration: Omit<ProcessTo<T, S>, 'kind'>): Plan {
     return this.#end({ ...declaration, kind: 'process' } as unknown as Terminal);
   }
 
+  /** Ends the flow in a topic. */
   into(topic: Topic): Plan {
     return this.#end({ kind: 'into', topic });
   }
 
   #end(end: Terminal): Plan {
-    return { heads: this.heads, operators: this.operators, end };
+    return { input: this.node, end };
   }
 }

@@ -1,7 +1,7 @@
 import type { Origin } from './event-time.ts';
 import { compileExpression } from './expressions.ts';
-import type { Operator } from './job.ts';
-import type { Tables } from './tables.ts';
+import type { Operator } from './plan.ts';
+import { type Tables, versionAt } from './tables.ts';
 import type { InputRecord } from './task.ts';
 
 /** A record on its way through a step; one object serves all records of a topic. */
@@ -15,12 +15,8 @@ export interface Row {
 
 export type Sink = (row: Row) => void;
 
-/** One function that leads a row through the operators to `end`. */
-export function compileOperators(operators: readonly Operator[], tables: Tables, end: Sink): Sink {
-  return operators.reduceRight((next, operator) => compileOperator(operator, tables, next), end);
-}
-
-function compileOperator(operator: Operator, tables: Tables, next: Sink): Sink {
+/** The function that does what an operator says and hands on to `next`. */
+export function compileOperator(operator: Operator, tables: Tables, next: Sink): Sink {
   switch (operator.kind) {
     case 'filter': {
       const where = compileExpression(operator.where);
@@ -50,13 +46,36 @@ function compileOperator(operator: Operator, tables: Tables, next: Sink): Sink {
         }
       };
     case 'joinTable': {
-      const rows = tables.rows(operator.topic.name);
+      const { as } = operator;
+      const flag = `${as}FromLater`;
+      const keys = tables.versions(operator.topic.name);
       return (row) => {
-        (row.value as Record<string, unknown>)[operator.as] = rows.get(row.record.key ?? '') ?? null;
+        const value = row.value as Record<string, unknown>;
+        const versions = keys.get(row.record.key ?? '');
+        if (versions === undefined) value[as] = null;
+        else {
+          const [from, found] = versionAt(versions, row.ts);
+          value[as] = found;
+          if (row.ts < from) value[flag] = true;
+        }
         next(row);
       };
     }
-    case 'keyBy':
-      throw new Error('a keyBy ends its step');
   }
+}
+
+/**
+ * Hands each record to several. Those that change values in place get a copy, so that none sees what another has done.
+ * @param sinks each with whether it or what follows it changes values in place
+ */
+export function fanOut(sinks: readonly { readonly sink: Sink; readonly mutates: boolean }[]): Sink {
+  if (sinks.length === 1) return sinks[0]!.sink;
+  return (row) => {
+    const { value } = row;
+    for (const { sink, mutates } of sinks) {
+      row.value = mutates ? { ...(value as object) } : value;
+      sink(row);
+    }
+    row.value = value;
+  };
 }

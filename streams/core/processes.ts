@@ -1,6 +1,6 @@
 import { CONTRACT_VERSION, encode, HEADER } from '../../contract/index.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
-import type { Context, ProcessTo } from './job.ts';
+import type { Context, ProcessTo } from './plan.ts';
 import type { OutputRecord, StateChange } from './task.ts';
 
 type Declaration = ProcessTo<unknown, unknown>;

@@ -2,25 +2,33 @@ import type { Accumulator, Aggregation } from './accumulators.ts';
 import type { Origin } from './event-time.ts';
 import type { StateChange } from './task.ts';
 
-/** When a window that changed is to be put out: as soon as that watermark of its origin reaches `due`. */
+/** When a window that changed is to be put out: as soon as that watermark of its origin reaches `at`. */
 export interface Due {
-  readonly watermark: 'live' | 'complete';
-  readonly at: number;
+  watermark: 'live' | 'complete';
+  at: number;
 }
+
+/** A session that has become part of another: what it was put out as, and the revision with which it is to be withdrawn. */
+export type Merged = readonly [start: number, end: number, revision: number];
 
 export interface Window {
   readonly series: Series;
   /** Index of its size. */
   readonly size: number;
   readonly start: number;
-  readonly end: number;
+  /** Of a session, the time of its last record and the gap. */
+  end: number;
+  /** The watermark at which its time is over: its end, or just past it for a session, to which a record at its end still belongs. */
+  closesAt: number;
   readonly accumulators: readonly Accumulator[];
   /** Of the next result. */
   revision: number;
   /** Null while nothing came since it was last put out. */
   due: Due | null;
   /** It is forgotten when `complete` reaches this. */
-  readonly keepUntil: number;
+  keepUntil: number;
+  /** Sessions put out before they became part of this one, to be withdrawn with its next result. */
+  merged: readonly Merged[];
   forgotten: boolean;
   changed: boolean;
 }
@@ -38,7 +46,8 @@ export interface Series {
   changed: boolean;
 }
 
-interface Slot {
+export interface Slot {
+  /** By start. */
   readonly windows: Map<number, Window>;
   /** The window last asked for: most records fall into the same one as the record before. */
   last: Window | undefined;
@@ -47,18 +56,37 @@ interface Slot {
 }
 
 type SavedSeries = [origin: string, columns: unknown[], forgottenUntil: number[], keepUntil: number];
-type SavedWindow = [revision: number, keepUntil: number, due: ['live' | 'complete', number] | null, state: unknown[]];
+type SavedWindow = [
+  revision: number,
+  keepUntil: number,
+  due: ['live' | 'complete', number] | null,
+  state: unknown[],
+  // Of a session.
+  end?: number,
+  merged?: readonly Merged[],
+];
+
+/** How the windows of one size lie in time. */
+export interface Kind {
+  /** Length, or the gap of sessions. */
+  readonly ms: number;
+  /** From the start of one window to that of the next; 0 for sessions. */
+  readonly advanceMs: number;
+  readonly session: boolean;
+}
+
+const NONE: readonly Merged[] = [];
 
 /** The state of a step's windows, and what of it changed. */
 export class SeriesStore {
-  readonly #sizes: readonly number[];
+  readonly #kinds: readonly Kind[];
   readonly #aggregation: Aggregation;
   readonly #series = new Map<string, Series>();
   #changedSeries: Series[] = [];
   #changedWindows: Window[] = [];
 
-  constructor(sizes: readonly number[], aggregation: Aggregation) {
-    this.#sizes = sizes;
+  constructor(kinds: readonly Kind[], aggregation: Aggregation) {
+    this.#kinds = kinds;
     this.#aggregation = aggregation;
   }
 
@@ -67,22 +95,26 @@ export class SeriesStore {
   }
 
   create(name: string, origin: Origin, columns: readonly unknown[]): Series {
-    const slots = this.#sizes.map(() => ({ windows: new Map<number, Window>(), last: undefined, forgottenUntil: 0 }));
+    const slots = this.#kinds.map(() => ({ windows: new Map<number, Window>(), last: undefined, forgottenUntil: 0 }));
     const series = { name, origin, columns, slots, windows: 0, keepUntil: 0, forgotten: false, changed: false };
     this.#series.set(name, series);
     return series;
   }
 
   createWindow(series: Series, size: number, start: number, keepUntil: number, saved?: SavedWindow): Window {
+    const { ms, session } = this.#kinds[size]!;
+    const end = saved?.[4] ?? start + ms;
     const window: Window = {
       series,
       size,
       start,
-      end: start + this.#sizes[size]!,
+      end,
+      closesAt: session ? end + 1 : end,
       accumulators: saved ? this.#aggregation.load(saved[3]) : this.#aggregation.start(),
       revision: saved?.[0] ?? 0,
       due: saved?.[2] ? { watermark: saved[2][0], at: saved[2][1] } : null,
       keepUntil,
+      merged: saved?.[5] ?? NONE,
       forgotten: false,
       changed: false,
     };
@@ -91,16 +123,23 @@ export class SeriesStore {
     return window;
   }
 
+  /** A window's time is over, and that of all its series could still put into it. */
   forgetWindow(window: Window): void {
-    const { series, end } = window;
+    this.dropWindow(window);
+    const slot = window.series.slots[window.size]!;
+    if (window.closesAt > slot.forgottenUntil) slot.forgottenUntil = window.closesAt;
+    this.changedSeries(window.series);
+  }
+
+  /** A session has become part of another. */
+  dropWindow(window: Window): void {
+    const { series } = window;
     const slot = series.slots[window.size]!;
     slot.windows.delete(window.start);
     if (slot.last === window) slot.last = undefined;
-    if (end > slot.forgottenUntil) slot.forgottenUntil = end;
     series.windows--;
     window.forgotten = true;
     this.changed(window);
-    this.changedSeries(series);
   }
 
   forgetSeries(series: Series): void {
@@ -173,8 +212,11 @@ function saveSeries({ name, origin, columns, slots, keepUntil }: Series): StateC
 }
 
 function saveWindow(window: Window): StateChange {
-  const { series, size, start, revision, keepUntil, due, accumulators, forgotten } = window;
+  const { series, size, start, end, closesAt, revision, keepUntil, due, accumulators, merged, forgotten } = window;
   const key = `w/${size}/${start}/${series.name}`;
   if (forgotten) return { key, value: undefined };
-  return { key, value: [revision, keepUntil, due && [due.watermark, due.at], accumulators.map((a) => a.save())] };
+  const state = accumulators.map((accumulator) => accumulator.save());
+  const value: SavedWindow = [revision, keepUntil, due && [due.watermark, due.at], state];
+  if (closesAt !== end) value.push(end, merged);
+  return { key, value };
 }

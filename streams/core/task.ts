@@ -30,8 +30,12 @@ export interface StateChange {
  */
 export interface Task {
   process(topic: string, record: InputRecord): void;
-  /** Wall-clock time, ms since the epoch, about once a second: for idleness only. */
-  tick(now: number): void;
+  /**
+   * For idleness only, about once a second.
+   * @param now wall-clock time, ms since the epoch
+   * @param behind whether a topic holds records that were not read yet: then its silence says nothing
+   */
+  tick(now: number, behind?: (topic: string) => boolean): void;
   /** What was put out since the last call, in order. */
   takeOutputs(): OutputRecord[];
   /** What changed in the state since the last call: enough to rebuild it on top of what was taken before. */

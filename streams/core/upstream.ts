@@ -26,6 +26,10 @@ export class Upstreams {
     this.#marks = Array.from({ length: upstreamTasks }, () => undefined);
   }
 
+  originOf(): Origin {
+    return this.origin;
+  }
+
   /** @returns false when the record is no watermark */
   take(record: InputRecord): boolean {
     const text = record.headers[WATERMARK];

@@ -1,0 +1,50 @@
+import type { Merged, Series, SeriesStore, Slot, Window } from './series.ts';
+
+/**
+ * Sessions hold records of a series of which each is at most the gap from the next. A record that lies between two makes one of them: the sessions
+ * after the first become part of it, and those of them that were put out are withdrawn with its next result.
+ */
+
+/** The sessions that a record of that time belongs to, the earliest first. */
+export function touching(slot: Slot, ts: number, gapMs: number): Window[] {
+  const near: Window[] = [];
+  // A session's end is its last record and the gap.
+  for (const session of slot.windows.values()) if (ts >= session.start - gapMs && ts <= session.end) near.push(session);
+  return near.sort((a, b) => a.start - b.start);
+}
+
+/** The session that begins where those `near` and the record begin: one of them, or a new one. */
+export function openSession(
+  store: SeriesStore,
+  series: Series,
+  size: number,
+  ts: number,
+  near: readonly Window[],
+  keepMs: number,
+): Window {
+  const [earliest] = near;
+  if (earliest !== undefined && earliest.start <= ts) return earliest;
+  return store.createWindow(series, size, ts, series.origin.complete + keepMs);
+}
+
+/** Makes the others `near` part of a session, which reaches at least to `end`. */
+export function growSession(
+  store: SeriesStore,
+  session: Window,
+  near: readonly Window[],
+  end: number,
+  keepMs: number,
+): void {
+  session.end = Math.max(session.end, end);
+  for (const other of near) {
+    if (other === session) continue;
+    for (const [i, accumulator] of session.accumulators.entries()) accumulator.merge(other.accumulators[i]!);
+    session.end = Math.max(session.end, other.end);
+    session.keepUntil = Math.max(session.keepUntil, other.keepUntil);
+    const putOut: Merged[] = other.revision > 0 ? [[other.start, other.end, other.revision]] : [];
+    if (putOut.length + other.merged.length > 0) session.merged = [...session.merged, ...other.merged, ...putOut];
+    store.dropWindow(other);
+  }
+  session.closesAt = session.end + 1;
+  session.keepUntil = Math.max(session.keepUntil, session.closesAt + keepMs);
+}

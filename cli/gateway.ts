@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Gateway } from '../gateway/main.ts';
-import { configFile, leaveWithin, openLog, stopSignal } from './support.ts';
+import { configFile, forgetStart, leaveWithin, openLog, stopSignal } from './support.ts';
 
 export const command = new Command('gateway').description('the edge gateway: inputs, disk buffer, forwarder');
 
@@ -17,20 +17,29 @@ command
     const { loadGatewayConfig } = await import('../gateway/config/index.ts');
     const config = loadGatewayConfig(file);
     const { reloadFrom, runGateway } = await import('../gateway/main.ts');
+    const { serviceManager } = await import('../gateway/systemd/index.ts');
     const log = openLog('gateway');
     const levelOf = ({ log }: typeof config) => process.env.HEADWATER_LOG ?? log.level;
     log.level = levelOf(config);
     const stopped = stopSignal(['SIGINT', 'SIGTERM']);
+    const manager = serviceManager({ log });
     const { promise: running, resolve: started } = Promise.withResolvers<Gateway>();
     process.on('SIGHUP', async () => {
-      const next = await reloadFrom(file, await running, log);
+      const gateway = await running;
+      await manager.reloading();
+      const next = await reloadFrom(file, gateway, log);
       if (next) log.level = levelOf(next);
+      await manager.ready();
     });
     const gateway = await runGateway(config, { log });
     started(gateway);
     log.info(gateway.addresses, 'listening');
+    await manager.ready();
+    manager.watch(() => gateway.healthy());
+    forgetStart();
     const why = await Promise.race([stopped, gateway.failed]);
     if (typeof why === 'string') log.info({ signal: why }, 'stopping');
+    await manager.stopping();
     await gateway.close();
     leaveWithin(500);
     // Whoever supervises this process starts it again, and opening the buffer repairs it.

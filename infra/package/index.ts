@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import pkg from '../../package.json' with { type: 'json' };
 import { buildBinary } from './binary.ts';
 import { bundleGateway } from './bundle.ts';
+import { buildDeb, DEBIAN_ARCHITECTURE } from './deb.ts';
 import type { Architecture } from './node-runtime.ts';
 
+export { buildDeb, type DebOptions } from './deb.ts';
 export { ARCHITECTURES, type Architecture } from './node-runtime.ts';
 
 export interface PackageOptions {
@@ -15,19 +17,20 @@ export interface PackageOptions {
   readonly onProgress?: (text: string) => void;
 }
 
+export interface Built {
+  readonly binary: string;
+  readonly deb: string;
+}
+
 /**
- * Builds the gateway for each architecture: the single binary, and SHA256SUMS of all.
- * @returns the paths of the binaries
+ * Builds the gateway for each architecture: the single binary, a Debian package, and SHA256SUMS of all. The same sources give the same bytes.
+ * @returns their paths
  * @throws HeadwaterError `BUNDLE`, `NODE_DOWNLOAD`, `PACKAGE_NODE`, `PACKAGE_BLOB`
  */
-export async function buildPackages({
-  out,
-  architectures,
-  onProgress = () => {},
-}: PackageOptions): Promise<Record<Architecture, { readonly binary: string }>> {
+export async function buildPackages(options: PackageOptions): Promise<Partial<Record<Architecture, Built>>> {
+  const { out, architectures, onProgress = () => {} } = options;
+  const { version } = pkg;
   mkdirSync(out, { recursive: true });
-  const bundle = await bundleGateway();
-  const built: Record<string, { binary: string }> = {};
   const sums: string[] = [];
   const write = (name: string, content: Buffer, mode: number): string => {
     const file = join(out, name);
@@ -38,10 +41,16 @@ export async function buildPackages({
     onProgress(`${file} (${Math.round(content.length / 1e6)} MB)`);
     return file;
   };
+  const bundle = await bundleGateway();
+  const built: Partial<Record<Architecture, Built>> = {};
   for (const architecture of architectures) {
     const binary = buildBinary(bundle, architecture);
-    built[architecture] = { binary: write(`headwater-gateway-${pkg.version}-linux-${architecture}`, binary, 0o755) };
+    const deb = buildDeb({ version, architecture, binary });
+    built[architecture] = {
+      binary: write(`headwater-gateway-${version}-linux-${architecture}`, binary, 0o755),
+      deb: write(`headwater-gateway_${version}_${DEBIAN_ARCHITECTURE[architecture]}.deb`, deb, 0o644),
+    };
   }
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
-  return built as Record<Architecture, { binary: string }>;
+  return built;
 }

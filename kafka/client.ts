@@ -15,6 +15,9 @@ kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
 
 hideAbortedTransactions();
 
+/** How long a broker may take for an answer. */
+export const REQUEST_TIMEOUT_MS = 15_000;
+
 export interface Retry {
   readonly retries: number;
   readonly initialRetryTime: number;
@@ -43,7 +46,7 @@ export function createClient(settings: KafkaSettings, options: ClientOptions = {
     socketFactory: socketFactory(onBrokerCertificate),
     connectionTimeout: 5_000,
     authenticationTimeout: 10_000,
-    requestTimeout: 15_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     retry: { ...retry, maxRetryTime: 2_000, factor: 0.2, multiplier: 1.5 },
     logCreator: () => () => {},
   });

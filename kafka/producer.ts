@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs';
-import { asHeadwaterError, createClient, notLetIn } from './client.ts';
+import { asHeadwaterError, createClient, notLetIn, REQUEST_TIMEOUT_MS } from './client.ts';
 import { safeSends } from './safe-sends.ts';
 import type {
   Compression,
@@ -64,7 +64,7 @@ export function splitBySize(batches: readonly TopicBatch[], maxBytes = MAX_SEND_
  * @throws HeadwaterError `KAFKA_…` with `retryable`
  */
 export async function openProducer(settings: KafkaSettings, options: ProducerOptions = {}): Promise<Producer> {
-  const sends = safeSends();
+  const sends = safeSends(REQUEST_TIMEOUT_MS);
   const compression = CODECS[options.compression ?? 'zstd'];
   const producer = createClient(settings, { onBrokerCertificate: options.onBrokerCertificate }).producer({
     idempotent: true,
@@ -95,7 +95,7 @@ export async function openTransactionalProducer(
   options: { readonly transactionalId: string; readonly timeoutMs?: number },
 ): Promise<TransactionalProducer> {
   const { transactionalId, timeoutMs = 10_000 } = options;
-  const sends = safeSends();
+  const sends = safeSends(REQUEST_TIMEOUT_MS);
   // The broker answers CONCURRENT_TRANSACTIONS for some milliseconds after each commit: the first retry must come soon.
   const producer = createClient(settings, { retry: { retries: 12, initialRetryTime: 15 } }).producer({
     transactionalId,

@@ -11,7 +11,7 @@ const metadataOf = (leaders: readonly number[]): kafkajs.PartitionMetadata[] =>
 
 /** Sends as kafkajs does: partitions every message, repeats what may be repeated, with the leaders of the moment at each attempt. */
 function client(leadersAt: readonly Leaders[], failures: readonly boolean[]) {
-  const sends = safeSends();
+  const sends = safeSends(60_000);
   const partitioner = sends.createPartitioner();
   const written: { topic: string; partition: number; value: string }[] = [];
   let attempts = 0;
@@ -88,7 +88,7 @@ test('an error of the sending itself comes through', async () => {
 });
 
 test('sends wait for one another, and after a failed one nothing more is sent', async () => {
-  const { createPartitioner, send } = safeSends();
+  const { createPartitioner, send } = safeSends(60_000);
   createPartitioner();
   const begun: string[] = [];
   const batch = (value: string) => [{ topic: 'a', records: [{ key: 'k', value }] }];
@@ -106,4 +106,23 @@ test('sends wait for one another, and after a failed one nothing more is sent', 
   await expect(failing).rejects.toThrow('no answer');
   await expect(after).rejects.toThrow('no answer');
   expect(begun).toEqual(['slow', 'slow over', 'failing']);
+});
+
+test('an attempt that follows one without an answer in time is stopped', async () => {
+  const { createPartitioner, send } = safeSends(20);
+  const partitioner = createPartitioner();
+  const topics = metadataOf([1]);
+  const attempt = ([part]: kafkajs.TopicMessages[]) =>
+    partitioner({ topic: part!.topic, partitionMetadata: topics, message: part!.messages[0]! });
+  const batch = [{ topic: 'a', records: [{ key: 'k', value: 'v' }] }];
+  let attempts = 0;
+  const hanging = send(batch, async (part) => {
+    for (;;) {
+      attempt(part);
+      attempts++;
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  });
+  await expect(hanging).rejects.toThrow('did not answer in time');
+  expect(attempts).toBe(1);
 });

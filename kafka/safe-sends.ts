@@ -2,12 +2,14 @@ import kafkajs from 'kafkajs';
 import type { TopicBatch } from './types.ts';
 
 /**
- * Keeps two promises of an idempotent producer that kafkajs breaks when a send fails and is repeated:
+ * Keeps three promises of an idempotent producer that kafkajs breaks when a send fails and is repeated:
  *
  * - No duplicates. kafkajs repeats a send with those brokers that have not answered by then. Where a request is still under way, a partition's leader
  *   has moved or a connection is new, it writes records again, with sequence numbers that the broker takes for new ones. A send that goes to one
  *   broker only is repeated with the same numbers. So every send is divided by leader, and an attempt that would reach a second broker is stopped
  *   before anything of it leaves.
+ * - No hanging on. Where a broker does not answer a request in time, kafkajs asks the same one again, and again, while another has long become the
+ *   leader. So an attempt that follows one that took so long is stopped, and whoever sends opens a new producer.
  * - No loss. The numbers of a failed send are given to the next one, which the broker then drops as a duplicate if the failed one did arrive.
  *   So sends wait for one another, and after one has failed for good there is no next.
  */
@@ -19,7 +21,8 @@ export interface SafeSends {
 
 type Deliver = (part: kafkajs.TopicMessages[]) => Promise<unknown>;
 
-export function safeSends(): SafeSends {
+/** `giveUpMs`: an attempt that took longer is the last. */
+export function safeSends(giveUpMs: number): SafeSends {
   const choose = kafkajs.Partitioners.DefaultPartitioner();
   /** As kafkajs last showed them. */
   const metadata = new Map<string, kafkajs.PartitionMetadata[]>();
@@ -27,6 +30,7 @@ export function safeSends(): SafeSends {
   let first: kafkajs.Message | undefined;
   let leader: number | undefined;
   let several = false;
+  let begun: number | undefined;
   let before: Promise<void> = Promise.resolve();
 
   const leaderOf = (topic: string, message: kafkajs.Message): number | undefined => {
@@ -47,6 +51,7 @@ export function safeSends(): SafeSends {
       }
       first = part[0]?.messages[0];
       several = false;
+      begun = undefined;
       try {
         await deliver(part);
       } catch (error) {
@@ -63,11 +68,15 @@ export function safeSends(): SafeSends {
       ({ topic, partitionMetadata, message }) => {
         metadata.set(topic, partitionMetadata);
         const its = leaderOf(topic, message);
-        if (message === first) leader = its;
+        if (message === first) {
+          const now = performance.now();
+          if (now - (begun ?? now) > giveUpMs) throw stop('the broker did not answer in time');
+          begun = now;
+          leader = its;
+        }
         if (its !== leader) {
           several = true;
-          // kafkajs repeats a send after any error that does not say this.
-          throw Object.assign(new Error('one send would reach several brokers'), { retriable: false });
+          throw stop('one send would reach several brokers');
         }
         return message.partition!;
       },
@@ -79,6 +88,11 @@ export function safeSends(): SafeSends {
       return mine;
     },
   };
+}
+
+/** kafkajs repeats a send after any error that does not say that this is in vain. */
+function stop(why: string): Error {
+  return Object.assign(new Error(why), { retriable: false });
 }
 
 function messagesOf({ topic, records }: TopicBatch): kafkajs.TopicMessages {

@@ -12,6 +12,7 @@ import {
   planChanges,
   type ScramLogin,
 } from '../../kafka/index.ts';
+import type { BadLine } from './bad-line.ts';
 
 export const PARTITIONS = 4;
 
@@ -24,8 +25,13 @@ export interface TestBed {
   close(): Promise<void>;
 }
 
-export async function openTestBed(brokers: 1 | 3 = 1): Promise<TestBed> {
-  const cluster = await startTestKafka({ brokers });
+/** `through`: a proxy for each broker, by which alone its clients reach it. */
+export async function openTestBed(brokers: 1 | 3 = 1, through?: readonly BadLine[]): Promise<TestBed> {
+  const cluster = await startTestKafka({
+    brokers,
+    ...(through && { advertise: (id: number) => through[id - 1]!.port }),
+  });
+  for (const [i, { port }] of cluster.nodes.entries()) if (through) through[i]!.target = port;
   const as = (user: User): KafkaSettings & ScramLogin => ({
     brokers: cluster.bootstrap,
     clientId: `test-${user}`,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Reading } from '../../../contract/index.ts';
 import type { Outcome, Submission } from '../../buffer/index.ts';
 import { Decoder } from '../decode/decode.ts';
+import { Rules } from '../decode/rules.ts';
 import { openIntake } from './hold.ts';
 
 const NOW = 1_800_000_000_000;
@@ -25,7 +26,7 @@ afterEach(async () => {
 });
 
 /** A gateway's start; the machine was started at `NOW`. */
-async function open(submit?: (submission: Submission) => Promise<Outcome>) {
+async function open(submit?: (submission: Submission) => Promise<Outcome>, rules?: ReadonlyMap<string, Rules>) {
   const intake = await openIntake({
     file: join(dir, 'held.jsonl'),
     clock: {
@@ -34,7 +35,7 @@ async function open(submit?: (submission: Submission) => Promise<Outcome>) {
       isSet: () => clock.set,
       bootId: clock.bootId,
     },
-    decoder: new Decoder({ gateway: 'gw', site: 's' }),
+    decoder: new Decoder({ gateway: 'gw', site: 's', ...(rules && { rules }) }),
     submit:
       submit ??
       (async (submission) => {
@@ -119,4 +120,38 @@ test('what the buffer refuses stays held, and newer messages wait behind it', as
   await vi.waitFor(() => expect(outcomes).toHaveLength(2), 5_000);
   expect(await send(2).outcome).toBe('stored');
   expect(readings().map(({ value }) => value)).toEqual([1, 2]);
+});
+
+test('reads held messages by the formats and the transform of their input, and remembers only what the buffer took', async () => {
+  let room = false;
+  let refused = 0;
+  const submit = async (submission: Submission): Promise<Outcome> => {
+    if (!room) {
+      refused++;
+      return 'refused';
+    }
+    submissions.push(submission);
+    return 'stored';
+  };
+  const rules = new Rules({
+    formats: [{ format: 'number', topic: 's/{device}/{metric}' }],
+    transform: [{ deadband: { absolute: 1, maxSilence: 60_000 } }],
+  });
+  const { receive } = await open(submit, new Map([['mqtt', rules]]));
+  for (const [n, value] of ['20', '20.5', '30'].entries()) {
+    const packet = { client: 'c', packetId: n + 1, dup: false };
+    const held = receive({ source: 'mqtt', topic: 's/d/x', payload: Buffer.from(value), packet });
+    expect(await held.outcome).toBe('stored');
+    clock.uptime += 1_000;
+  }
+  clock.set = true;
+  await vi.waitFor(() => expect(refused).toBeGreaterThanOrEqual(3), 5_000);
+  room = true;
+  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
+  const values = submissions.flatMap(({ entries }) =>
+    entries.map(({ value }) => Reading.parse(JSON.parse(value)).value),
+  );
+  expect(values).toEqual([20, 30]);
+  expect(submissions.map(({ id }) => id?.kind === 'packet' && id.packetId).sort()).toEqual([1, 2, 3]);
+  expect(rules.counts.dropped.deadband).toBe(1);
 });

@@ -44,7 +44,8 @@ export class Ticket {
   readonly #storedOnly: boolean;
   readonly #kept: Kept[] = [];
   readonly #leansOn = new Set<Ticket>();
-  readonly #settled = Promise.withResolvers<boolean>();
+  /** Made only when somebody waits, which is rare. */
+  #settled: PromiseWithResolvers<boolean> | undefined;
 
   /** `storedOnly`: it looks at nothing that is under way, and so leans on nothing. */
   constructor(storedOnly = false) {
@@ -57,8 +58,14 @@ export class Ticket {
 
   /** Whether all that it leans on was stored, once that is known. */
   async held(): Promise<boolean> {
-    const outcomes = await Promise.all([...this.#leansOn].map((other) => other.#settled.promise));
+    const outcomes = await Promise.all(Array.from(this.#leansOn, (other) => other.#outcome()));
     return !outcomes.includes(false);
+  }
+
+  #outcome(): Promise<boolean> {
+    if (this.state !== 'under way') return Promise.resolve(this.state === 'stored');
+    this.#settled ??= Promise.withResolvers();
+    return this.#settled.promise;
   }
 
   sees(other: Ticket): boolean {
@@ -78,6 +85,6 @@ export class Ticket {
     this.state = stored ? 'stored' : 'void';
     // What is stored will count for good, and what came before it never again.
     if (stored) for (const kept of this.#kept) kept.before = undefined;
-    this.#settled.resolve(stored);
+    this.#settled?.resolve(stored);
   }
 }

@@ -65,6 +65,23 @@ test('is known again by its frame, else by its packet', () => {
   expect(decoder().decode(line({ device: 'd', values: { x: 1 } }), NOW).id).toBeUndefined();
 });
 
+test('a frame that came whole is known again even when it says nothing: by its line', () => {
+  const frame = { boot: 'a1b2c3d4', number: 3 };
+  const message = { source: 'serial:usb-0403:6001', payload: Buffer.from('{"val'), frame };
+  const problem = { code: 'NOT_JSON', reason: 'payload of the frame is not JSON' };
+  const { id, entries } = decoder().decode({ ...message, problem }, NOW);
+  expect(id).toEqual({ kind: 'frame', device: 'serial:usb-0403:6001', ...frame });
+  expect(entries.map(({ kind }) => kind)).toEqual(['rejected']);
+});
+
+test('fields that an input took apart are read like a JSON line, and the frame is the one around them', () => {
+  const fields = { device: 'd', values: { temperature: 21.5 } };
+  const frame = { boot: 'a1b2c3d4', number: 3 };
+  const { id, entries } = decoder().decode({ source: 'serial:x', payload: Buffer.from('21.5'), fields, frame }, NOW);
+  expect(id).toEqual({ kind: 'frame', device: 'd', ...frame });
+  expect(Reading.parse(JSON.parse(entries[0]!.value))).toMatchObject({ device: 'd', value: 21.5 });
+});
+
 test('flags the alarm and the gateway clock that was not set', () => {
   const { entries } = decoder().decode(line({ device: 'd', alarm: true, values: { x: 1 } }), NOW, true);
   expect(entries[0]).toMatchObject({ alarm: true, ts: NOW });

@@ -105,3 +105,20 @@ test('a file that is not there and a secret that is not there are named', () => 
   expect(() => loadGatewayConfig('/no/such/file.yaml', {})).toThrow('/no/such/file.yaml');
   expect(() => readSecret('/no/such/secret', 'the Kafka password')).toThrow('the Kafka password cannot be read');
 });
+
+test.each([
+  [
+    'neither a password nor a certificate',
+    '',
+    'kafka.passwordFile',
+    'give passwordFile (SASL/SCRAM), or certFile and keyFile',
+  ],
+  ['both', ', passwordFile: p, certFile: c, keyFile: k', 'kafka.passwordFile', 'not both'],
+  ['a certificate without its key', ', certFile: c', 'kafka.keyFile', 'certFile needs its key'],
+  ['a key without its certificate', ', keyFile: k', 'kafka.certFile', 'keyFile needs its certificate'],
+  ['a user beside a certificate', ', username: u, certFile: c, keyFile: k', 'kafka.username', 'names the user itself'],
+])('Kafka is refused with %s', (_name, login, path, message) => {
+  const details = detailsOf(MINIMAL.replace(', passwordFile: kafka.password', login));
+  expect(details).toEqual([expect.stringMatching(new RegExp(`^${path}[ :]`))]);
+  expect(details[0]).toContain(message);
+});

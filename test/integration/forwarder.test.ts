@@ -1,11 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { formatIdentity, parseIdentity, RIGHTS, TOPICS, type User } from '../../contract/index.ts';
-import { openBuffer } from '../../gateway/buffer/index.ts';
-import { startForwarder } from '../../gateway/forwarder/index.ts';
+import { type Buffer as DiskBuffer, openBuffer } from '../../gateway/buffer/index.ts';
+import { type ForwarderOptions, startForwarder } from '../../gateway/forwarder/index.ts';
 import { type KafkaCluster, startTestKafka } from '../../infra/local/index.ts';
 import {
   applyPlan,
@@ -60,15 +61,7 @@ test('every acknowledged reading arrives, in order and once by its identity, tho
   await using kafka = await startTestKafka();
   await makeTopic(kafka);
   await using buffer = await openedBuffer(dir.path);
-  const forwarder = startForwarder({
-    buffer,
-    kafka: () => openProducer(as(kafka, 'gateway')),
-    gateway: 'gw-1',
-    topic: TOPICS.raw.name,
-    settings: { backlogShare: 0.5, batchBytes: 900_000, lingerMs: 5 },
-    log: { info: () => {}, warn: () => {} },
-    limits: { lastRetryMs: 500 },
-  });
+  const forwarder = startForwarder({ ...forwarderOf(kafka, buffer), limits: { lastRetryMs: 500 } });
 
   let submitting = true;
   const acknowledged: string[] = [];
@@ -102,6 +95,61 @@ test('every acknowledged reading arrives, in order and once by its identity, tho
     if (last[lane] > 0) expect(values.has(formatIdentity({ incarnation, lane, sequence: last[lane] }))).toBe(true);
   }
 });
+
+test('a topic that takes only small records gets all that fit, and word of the one that does not', async () => {
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'headwater-forwarder-'));
+  await using kafka = await startTestKafka();
+  await makeTopic(kafka);
+  const admin = await openAdmin(as(kafka, 'admin'));
+  await admin.raw.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: 2, name: TOPICS.raw.name, configEntries: [{ name: 'max.message.bytes', value: '20000' }] }],
+  });
+  await using buffer = await openedBuffer(dir.path);
+  // What chance wrote cannot be compressed.
+  const values = Array.from({ length: 100 }, (_, n) => (n === 60 ? randomBytes(30_000).toString('base64') : `${n}`));
+  await Promise.all(
+    values.map((value) => buffer.submit({ entries: [{ kind: 'reading', alarm: false, value, ts: 0 }] })),
+  );
+  const forwarder = startForwarder({ ...forwarderOf(kafka, buffer), limits: { lastRetryMs: 500 } });
+  while ((await buffer.status()).readings > 0) await sleep(20);
+  await forwarder.close();
+  const got = [...(await readRaw(kafka, values.length)).values()];
+  expect(got.toSpliced(60, 1)).toEqual(values.toSpliced(60, 1));
+  expect(JSON.parse(got[60]!)).toMatchObject({ code: 'RECORD_TOO_LARGE', bytes: expect.stringMatching(/^.{5000,}$/) });
+  await admin.close();
+});
+
+test('without the right to a topic everything waits as it is, and goes when the right is given', async () => {
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'headwater-forwarder-'));
+  await using kafka = await startTestKafka();
+  await makeTopic(kafka);
+  const admin = await openAdmin(as(kafka, 'admin'));
+  const right = { resourceType: 2, resourceName: TOPICS.raw.name, resourcePatternType: 3 } as const;
+  const its = { principal: 'User:gateway', host: '*', operation: 4, permissionType: 3 } as const;
+  await admin.raw.deleteAcls({ filters: [{ ...right, ...its }] });
+  await using buffer = await openedBuffer(dir.path);
+  await buffer.submit({ entries: [{ kind: 'reading', alarm: false, value: 'waits', ts: 0 }] });
+  const forwarder = startForwarder({ ...forwarderOf(kafka, buffer), limits: { lastRetryMs: 300 } });
+  while (!/authoriz/i.test(forwarder.status().error ?? '')) await sleep(20);
+  await sleep(1_000);
+  await admin.raw.createAcls({ acl: [{ ...right, ...its }] });
+  while ((await buffer.status()).readings > 0) await sleep(20);
+  await forwarder.close();
+  expect([...(await readRaw(kafka, 1)).values()]).toEqual(['waits']);
+  await admin.close();
+});
+
+function forwarderOf(kafka: KafkaCluster, buffer: DiskBuffer): ForwarderOptions {
+  return {
+    buffer,
+    kafka: () => openProducer(as(kafka, 'gateway')),
+    gateway: 'gw-1',
+    topic: TOPICS.raw.name,
+    settings: { backlogShare: 0.5, batchBytes: 900_000, lingerMs: 5 },
+    log: { info: () => {}, warn: () => {} },
+  };
+}
 
 async function openedBuffer(dir: string) {
   const buffer = await openBuffer({

@@ -246,15 +246,27 @@ describe('nothing is lost by what a transform remembers:', () => {
     expect(kept).toEqual(['t 20 1', 't 30 1', 't 20.1 1']);
   });
 
-  test('messages that lean on each other crosswise all end', async () => {
-    const { send, submitted, hold, answerWith } = gateway(deadband);
+  test('and then counts on nothing that is still under way', async () => {
+    const { send, kept, submitted, hold } = gateway(deadband);
     hold();
-    const zero = send({ a: 0, b: 0 });
-    const one = send({ a: 0, b: 9 });
-    const two = send({ a: 9, b: 9 });
+    const outcomes = [send({ t: 20 }), send({ t: 21 }), send({ t: 22 })];
+    expect(submitted).toHaveLength(2);
+    submitted[0]!.answer('refused');
+    await expect.poll(() => submitted.length).toBe(3);
+    submitted[1]!.answer('refused');
+    submitted[2]!.answer('stored');
+    expect(await Promise.all(outcomes)).toEqual(['refused', 'stored', 'refused']);
+    expect(kept).toEqual(['t 21 1']);
+  });
+
+  test('messages that lean on each other crosswise all end', async () => {
+    const { send, kept, submitted, hold, answerWith } = gateway(deadband);
+    hold();
+    const outcomes = [send({ a: 0, b: 0 }), send({ a: 1, b: 9 }), send({ a: 2, b: 9 })];
     answerWith('stored');
     submitted[0]!.answer('refused');
-    expect(await Promise.all([zero, one, two])).toEqual(['refused', 'stored', 'stored']);
+    expect(await Promise.all(outcomes)).toEqual(['refused', 'stored', 'stored']);
+    expect(kept).toEqual(expect.arrayContaining(['a 1 1', 'b 9 1']));
   });
 
   test('whatever is refused and sent again, no change is missing in the end', async () => {

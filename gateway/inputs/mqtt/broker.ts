@@ -11,7 +11,7 @@ import { PacketError, type Publish } from './packets.ts';
 import type { Sessions } from './sessions.ts';
 
 /** Messages of all devices that wait for the disk at a time. */
-const MAX_WAITING = 4_000;
+const MAX_WAITING = 1_000;
 /** A device that connects has this long to say who it is. */
 const CONNECT_WITHIN_MS = 10_000;
 const SILENCE_CHECK_MS = 1_000;

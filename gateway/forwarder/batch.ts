@@ -1,4 +1,4 @@
-import type { Lane } from '../../contract/index.ts';
+import { HEADER, type Lane } from '../../contract/index.ts';
 import type { OutgoingRecord } from '../../kafka/index.ts';
 
 /** A record that was read from the buffer and may be sent. */
@@ -46,4 +46,11 @@ export function compose(
     if (first) taken[first] = 1;
   }
   return taken;
+}
+
+export const bytesOf = (batch: readonly Ready[]): number => batch.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** Tells the reader that older records follow this one. */
+export function withBacklogHeader(record: OutgoingRecord): OutgoingRecord {
+  return { ...record, headers: { ...record.headers, [HEADER.backlog]: '1' } };
 }

@@ -43,6 +43,20 @@ describe('a new connection while it forwards', () => {
     expect(broker.log.map(({ value }) => value)).toEqual(['before', 'meanwhile', 'after']);
   });
 
+  test('is tried at once where Kafka was away and the next try is far off', async () => {
+    const broker = new Broker(['no producer']);
+    await using it = await bench(broker.open);
+    await submit(it.buffer, 'x');
+    const limits = { ...it.options.limits, firstRetryMs: 3_600_000, lastRetryMs: 3_600_000 };
+    const forwarder = startForwarder({ ...it.options, limits });
+    await vi.waitFor(() => expect(forwarder.status().state).toBe('waiting'));
+    await vi.waitFor(async () => {
+      forwarder.reconnect();
+      expect((await it.buffer.status()).readings).toBe(0);
+    });
+    await forwarder.close();
+  });
+
   test('is closed again where it comes after the forwarder was', async () => {
     const broker = new Broker();
     const { promise: late, resolve } = Promise.withResolvers<Producer>();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HEADER, LANES, type Lane } from '../../contract/index.ts';
-import type { OutgoingRecord, Producer } from '../../kafka/index.ts';
-import { type BatchLimit, compose, type Ready } from './batch.ts';
+import { LANES, type Lane } from '../../contract/index.ts';
+import type { Producer } from '../../kafka/index.ts';
+import { type BatchLimit, bytesOf, compose, type Ready, withBacklogHeader } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
 import { LaneReader } from './lane-reader.ts';
 import { refusalOf } from './refusal.ts';
@@ -45,6 +45,8 @@ class BufferForwarder implements Forwarder {
   readonly #endListening: () => void;
   #settings: ForwarderSettings;
   #producer: Producer | undefined;
+  /** Ends the wait before the next try. */
+  #tryNow: (() => void) | undefined;
   #wake: (() => void) | undefined;
   #status: ForwarderStatus = { state: 'connecting', lastAckAt: null, inFlight: 0 };
   #failures = 0;
@@ -81,6 +83,7 @@ class BufferForwarder implements Forwarder {
 
   reconnect(): void {
     if (this.#status.state === 'forwarding') this.#successor.request();
+    else this.#tryNow?.();
   }
 
   async close(): Promise<void> {
@@ -251,7 +254,9 @@ class BufferForwarder implements Forwarder {
 
   /** Resolves when something new is in the buffer, or to stop. */
   #news(): Promise<void> {
-    if (this.#stop.signal.aborted || this.#readers.some(({ hasNews }) => hasNews)) return Promise.resolve();
+    if (this.#stop.signal.aborted || this.#successor.isReady || this.#readers.some(({ hasNews }) => hasNews)) {
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
       this.#wake = () => {
         this.#wake = undefined;
@@ -278,8 +283,12 @@ class BufferForwarder implements Forwarder {
   }
 
   async #backOff(): Promise<void> {
+    const waiting = new AbortController();
+    this.#tryNow = () => waiting.abort();
     const ms = backOffMs(this.#failures, this.#limits, this.#random);
-    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
+    const signal = AbortSignal.any([this.#stop.signal, waiting.signal]);
+    await sleep(ms, undefined, { signal }).catch(() => {});
+    this.#tryNow = undefined;
   }
 
   #update(change: StatusChange): void {
@@ -289,11 +298,5 @@ class BufferForwarder implements Forwarder {
 
 /** `undefined` takes a field away. */
 type StatusChange = { [K in keyof ForwarderStatus]?: ForwarderStatus[K] | undefined };
-
-function withBacklogHeader(record: OutgoingRecord): OutgoingRecord {
-  return { ...record, headers: { ...record.headers, [HEADER.backlog]: '1' } };
-}
-
-const bytesOf = (batch: readonly Ready[]): number => batch.reduce((sum, { bytes }) => sum + bytes, 0);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -34,6 +34,10 @@ export class Successor {
     );
   }
 
+  get isReady(): boolean {
+    return this.#ready !== undefined;
+  }
+
   /** The producer, if it is ready; it is the caller's from then on. */
   take(): Producer | undefined {
     const ready = this.#ready;

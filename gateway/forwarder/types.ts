@@ -57,7 +57,7 @@ export interface Forwarder {
   configure(settings: ForwarderSettings): void;
   /**
    * Opens a new producer and goes on with it between two batches; the present one serves until then, and for as long as Kafka refuses the new one.
-   * Does nothing while there is none: the next to be opened is new anyway.
+   * While Kafka is away, it is tried at once.
    */
   reconnect(): void;
   /** Stops within seconds, also when Kafka is away; what is not acknowledged stays in the buffer. */

@@ -1,0 +1,52 @@
+import { connect } from 'node:net';
+import mqtt from 'mqtt-packet';
+
+// A process of its own. A subscriber that keeps nothing: it counts what it gets and acknowledges it. One message in; `subscribed` and the answer out.
+
+export interface Subscriber {
+  readonly port: number;
+  readonly messages: number;
+  /** Unacknowledged messages that the broker may send it. */
+  readonly receiveMaximum: number;
+}
+
+export interface SubscriberAnswer {
+  /** From the first message to the last. */
+  readonly seconds: number;
+}
+
+process.once('message', ({ port, messages, receiveMaximum }: Subscriber) => {
+  const protocolVersion = 5;
+  const socket = connect(port, '127.0.0.1').setNoDelay(true);
+  const parser = mqtt.parser({ protocolVersion });
+  let received = 0;
+  let startedAt = 0;
+  let acks: number[] = [];
+  parser.on('packet', (packet) => {
+    if (packet.cmd === 'connack') {
+      const subscriptions = [{ topic: 'devices/#', qos: 1 as const }];
+      socket.write(mqtt.generate({ cmd: 'subscribe', messageId: 1, subscriptions }, { protocolVersion }));
+    } else if (packet.cmd === 'suback') {
+      process.send?.('subscribed');
+    } else if (packet.cmd === 'publish') {
+      if (received++ === 0) startedAt = performance.now();
+      acks.push(0x40, 2, packet.messageId! >> 8, packet.messageId! & 255);
+    }
+  });
+  socket.on('data', (bytes) => {
+    parser.parse(bytes);
+    if (acks.length === 0) return;
+    socket.write(Buffer.from(acks));
+    acks = [];
+    if (received < messages) return;
+    const answer: SubscriberAnswer = { seconds: (performance.now() - startedAt) / 1_000 };
+    process.send?.(answer);
+  });
+  socket.on('connect', () => {
+    const properties = { receiveMaximum, sessionExpiryInterval: 600 };
+    const session = { clientId: 'keeps-nothing', clean: false, keepalive: 0, properties };
+    socket.write(
+      mqtt.generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion, ...session }, { protocolVersion }),
+    );
+  });
+});

@@ -69,7 +69,7 @@ command
     const { askStatus, describeStatus } = await import('../gateway/health/index.ts');
     const { host, port } = loadGatewayConfig(file).http;
     // A gateway that listens on all addresses is asked on this machine's own.
-    const at = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+    const at = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
     const status = await askStatus(`http://${at.includes(':') ? `[${at}]` : at}:${port}`);
     process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : `${describeStatus(status, Date.now())}\n`);
     if (status.health.state === 'failing') process.exitCode = 1;

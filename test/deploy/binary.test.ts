@@ -1,0 +1,198 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectAsync } from 'mqtt';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Reading, TOPICS } from '../../contract/index.ts';
+import { freePorts, openAuthority } from '../../infra/local/index.ts';
+import { type Architecture, buildPackages } from '../../infra/package/index.ts';
+import pkg from '../../package.json' with { type: 'json' };
+import { collect, openTestBed, type TestBed, until } from '../support/testbed.ts';
+
+// The single binary as an operator would run it.
+
+const native = process.arch as Architecture;
+const isBuilder = process.platform === 'linux' && ['x64', 'arm64'].includes(native);
+const has = (command: string) => spawnSync('which', [command]).status === 0;
+const QEMU = 'qemu-aarch64-static';
+const SYSROOT = '/usr/aarch64-linux-gnu';
+const emulates = native === 'x64' && has(QEMU) && existsSync(join(SYSROOT, 'lib/libstdc++.so.6'));
+
+let out: string;
+let sums: string;
+let commands: Record<Architecture, readonly string[]>;
+let dir: string;
+const running: ChildProcess[] = [];
+
+beforeAll(async () => {
+  if (!isBuilder) return;
+  out = mkdtempSync(join(tmpdir(), 'headwater-binary-'));
+  const built = await buildPackages({ out, architectures: ['x64', 'arm64'] });
+  sums = readFileSync(join(out, 'SHA256SUMS'), 'utf8');
+  const emulated = native === 'x64' ? [QEMU, '-L', SYSROOT] : [];
+  commands = { x64: [built.x64!.binary], arm64: [...emulated, built.arm64!.binary] };
+}, 300_000);
+afterAll(() => {
+  if (out) rmSync(out, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'headwater-binary-run-'));
+  const authority = await openAuthority(join(dir, 'pki'));
+  writeFileSync(join(dir, 'ca.pem'), authority.ca);
+  writeFileSync(join(dir, 'password'), 'secret');
+});
+afterEach(async () => {
+  for (const child of running.splice(0)) await kill(child);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+interface Settings {
+  readonly kafka: object;
+  readonly serial?: readonly object[];
+}
+
+async function configure({ kafka, serial = [] }: Settings) {
+  const [mqtt, http] = (await freePorts(2)) as [number, number];
+  const file = join(dir, 'gateway.yaml');
+  const inputs = { mqtt: { port: mqtt, anonymous: true }, serial };
+  const config = {
+    gateway: { id: 'gw-1', site: 'plant' },
+    buffer: { dir: 'buffer' },
+    kafka,
+    inputs,
+    http: { port: http },
+  };
+  writeFileSync(file, JSON.stringify(config));
+  return { file, mqtt: `mqtt://127.0.0.1:${mqtt}`, http: `http://127.0.0.1:${http}` };
+}
+
+const unreachable = async () => ({
+  brokers: [`127.0.0.1:${(await freePorts(1))[0]}`],
+  caFile: 'ca.pem',
+  passwordFile: 'password',
+});
+
+function ask(architecture: Architecture, ...args: string[]) {
+  const [command, ...before] = commands[architecture];
+  return spawnSync(command!, [...before, ...args], { encoding: 'utf8', cwd: dir });
+}
+
+async function start(architecture: Architecture, file: string): Promise<ChildProcess> {
+  const [command, ...before] = commands[architecture];
+  const child = spawn(command!, [...before, 'gateway', 'run', '--config', file], {
+    cwd: dir,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  running.push(child);
+  let said = '';
+  child.stderr!.on('data', (chunk) => {
+    said += chunk;
+  });
+  await until('the gateway listens', 60, () => {
+    if (child.exitCode !== null) throw new Error(`the gateway ended: ${said}`);
+    return said.includes('"msg":"listening"');
+  });
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+/** Publishes the numbers in [from, to), each acknowledged. */
+async function publish(url: string, from: number, to: number): Promise<void> {
+  const client = await connectAsync(url);
+  for (let n = from; n < to; n++) await client.publishAsync('devices/d/count', String(n), { qos: 1 });
+  await client.endAsync();
+}
+
+async function backlog(url: string): Promise<number> {
+  const { backlog } = (await (await fetch(`${url}/status`)).json()) as { backlog: { readings: number } };
+  return backlog.readings;
+}
+
+describe.skipIf(!isBuilder)('the single binary (needs Linux on x64 or arm64)', () => {
+  test('comes out the same from the same sources', async () => {
+    const again = mkdtempSync(join(tmpdir(), 'headwater-binary-'));
+    try {
+      await buildPackages({ out: again, architectures: ['x64', 'arm64'] });
+      expect(readFileSync(join(again, 'SHA256SUMS'), 'utf8')).toBe(sums);
+    } finally {
+      rmSync(again, { recursive: true });
+    }
+  });
+
+  test('has the gateway’s commands, and nothing of the hub', async () => {
+    expect(ask(native, '--version').stdout).toBe(`${pkg.version}\n`);
+    expect(ask(native, '--help').stdout).toContain('gateway');
+    expect(ask(native, '--help').stdout).not.toContain('hub');
+    const { file } = await configure({ kafka: await unreachable() });
+    expect(ask(native, 'gateway', 'check', '--config', file)).toMatchObject({ status: 0, stdout: `${file} is good\n` });
+    expect(ask(native, 'gateway', 'status', '--config', file)).toMatchObject({ status: 1 });
+    writeFileSync(file, 'gateway: { id: "" }');
+    expect(ask(native, 'gateway', 'check', '--config', file)).toMatchObject({ status: 2, stdout: '' });
+  });
+
+  describe('with Kafka', () => {
+    let bed: TestBed;
+    beforeAll(async () => {
+      bed = await openTestBed();
+      await bed.createTopics([TOPICS.raw.name, TOPICS.gateways.name, TOPICS.health.name]);
+    });
+    afterAll(() => bed.close());
+
+    test('brings what was acknowledged before a kill -9 and after it', async () => {
+      const { caPath, bootstrap, users } = bed.cluster;
+      const { username, passwordFile } = users.get('gateway')!;
+      const { file, mqtt } = await configure({ kafka: { brokers: bootstrap, caFile: caPath, username, passwordFile } });
+      const first = await start(native, file);
+      await publish(mqtt, 0, 200);
+      await kill(first);
+      await start(native, file);
+      await publish(mqtt, 200, 400);
+
+      const raw = await collect(bed, TOPICS.raw.name);
+      await until('400 readings in Kafka', 30, () => raw.records.length >= 400);
+      await raw.close();
+      const counts = raw.records.map(({ value }) => Reading.parse(JSON.parse(`${value}`)).value);
+      expect([...new Set(counts)].sort((a, b) => a - b)).toEqual(Array.from({ length: 400 }, (_, n) => n));
+    });
+  });
+
+  test.skipIf(!has('socat'))('reads a serial line with the addon inside it (needs socat)', async () => {
+    const [ours, theirs] = [join(dir, 'line'), join(dir, 'device')];
+    const line = spawn('socat', [`pty,raw,echo=0,link=${ours}`, `pty,raw,echo=0,link=${theirs}`]);
+    running.push(line);
+    await until('the line is there', 10, () => existsSync(ours) && existsSync(theirs));
+    const serial = [{ path: ours, baudRate: 115_200, acknowledge: false }];
+    const { file, http } = await configure({ kafka: await unreachable(), serial });
+    await start(native, file);
+    await until('a reading from the line', 20, async () => {
+      writeFileSync(theirs, '{"device":"board","values":{"temperature":21.5}}\n');
+      await sleep(200);
+      return (await backlog(http)) > 0;
+    });
+  });
+
+  test.skipIf(!emulates)(
+    'for arm64 takes readings into its buffer (needs qemu-user-static and libstdc++6-arm64-cross)',
+    async () => {
+      expect(ask('arm64', '--version').stdout).toBe(`${pkg.version}\n`);
+      const { file, mqtt, http } = await configure({ kafka: await unreachable() });
+      expect(ask('arm64', 'gateway', 'check', '--config', file)).toMatchObject({ status: 0 });
+      const gateway = await start('arm64', file);
+      await publish(mqtt, 0, 20);
+      await kill(gateway);
+      await start('arm64', file);
+      expect(await backlog(http)).toBe(20);
+    },
+    300_000,
+  );
+});

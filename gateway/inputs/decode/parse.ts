@@ -106,6 +106,7 @@ function collect(device: string, json: Json, entries: [string, unknown][], units
   };
 }
 
-function isFrame(boot: unknown, n: unknown): boolean {
+/** Whether these are a boot id and a frame number. */
+export function isFrame(boot: unknown, n: unknown): boolean {
   return typeof boot === 'string' && BOOT.test(boot) && Number.isSafeInteger(n) && (n as number) >= 1;
 }

@@ -1,3 +1,4 @@
+import { isFrame } from '../decode/parse.ts';
 import type { Message, Problem } from '../input.ts';
 import { type CsvOptions, csvLines } from './csv.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
@@ -24,7 +25,6 @@ export interface FramingOptions {
 const LF = 10;
 const CR = 13;
 const ZERO = 0;
-const BOOT = /^[0-9A-Za-z]{1,32}$/;
 
 export function openFraming({ framing, device, csv }: FramingOptions): Framing {
   if (framing === 'cobs') return cobsFrames(device);
@@ -83,6 +83,5 @@ function readJson(payload: Buffer, what: string, device: string | undefined): Co
 
 /** The device's own id of a line that has one. */
 function frameOf({ boot, n }: NonNullable<Content['fields']>): Message['frame'] {
-  const valid = typeof boot === 'string' && BOOT.test(boot) && Number.isSafeInteger(n) && (n as number) >= 1;
-  return valid ? { boot, number: n as number } : undefined;
+  return isFrame(boot, n) ? { boot: boot as string, number: n as number } : undefined;
 }

@@ -4,20 +4,11 @@ import type { Producer } from '../../kafka/index.ts';
 import { type BatchLimit, bytesOf, compose, type Ready, withBacklogHeader } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
 import { LaneReader } from './lane-reader.ts';
+import { type ForwarderLimits, LIMITS, PRODUCER_CLOSE_MS } from './limits.ts';
 import { refusalOf } from './refusal.ts';
 import { Successor } from './successor.ts';
-import type { Forwarder, ForwarderLimits, ForwarderOptions, ForwarderSettings, ForwarderStatus } from './types.ts';
+import type { Forwarder, ForwarderOptions, ForwarderSettings, ForwarderStatus, StatusChange } from './types.ts';
 import { backOffMs, closeWithin, unless, within } from './waiting.ts';
-
-const LIMITS: ForwarderLimits = {
-  batchRecords: 5000,
-  firstRetryMs: 100,
-  lastRetryMs: 30_000,
-  openMs: 60_000,
-  sendMs: 120_000,
-  closeMs: 2000,
-};
-const PRODUCER_CLOSE_MS = 1000;
 
 /** Starts to forward what the buffer holds and will hold. Never fails: while Kafka is away it tries again, ever less often. */
 export function startForwarder(options: ForwarderOptions): Forwarder {
@@ -295,8 +286,5 @@ class BufferForwarder implements Forwarder {
     this.#status = { ...this.#status, ...change } as ForwarderStatus;
   }
 }
-
-/** `undefined` takes a field away. */
-type StatusChange = { [K in keyof ForwarderStatus]?: ForwarderStatus[K] | undefined };
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,2 +1,3 @@
 export { startForwarder } from './forwarder.ts';
-export type { Forwarder, ForwarderLimits, ForwarderOptions, ForwarderSettings, ForwarderStatus } from './types.ts';
+export type { ForwarderLimits } from './limits.ts';
+export type { Forwarder, ForwarderOptions, ForwarderSettings, ForwarderStatus } from './types.ts';

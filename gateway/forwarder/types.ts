@@ -1,5 +1,6 @@
 import type { Producer } from '../../kafka/index.ts';
 import type { Buffer } from '../buffer/index.ts';
+import type { ForwarderLimits } from './limits.ts';
 
 export interface ForwarderOptions {
   readonly buffer: Buffer;
@@ -29,17 +30,6 @@ export interface ForwarderSettings {
   readonly lingerMs: number;
 }
 
-export interface ForwarderLimits {
-  readonly batchRecords: number;
-  readonly firstRetryMs: number;
-  readonly lastRetryMs: number;
-  /** How long opening a producer, or one batch, may take with all that kafkajs tries; beyond it the producer is given up. */
-  readonly openMs: number;
-  readonly sendMs: number;
-  /** How long closing waits for what is in flight. */
-  readonly closeMs: number;
-}
-
 export interface ForwarderStatus {
   /** `waiting`: Kafka could not be reached or refused; trying again later. */
   readonly state: 'connecting' | 'forwarding' | 'waiting' | 'closed';
@@ -50,6 +40,9 @@ export interface ForwarderStatus {
   /** What needs a look although forwarding works. */
   readonly warning?: string;
 }
+
+/** `undefined` takes a field away. */
+export type StatusChange = { [K in keyof ForwarderStatus]?: ForwarderStatus[K] | undefined };
 
 export interface Forwarder {
   status(): ForwarderStatus;

@@ -8,10 +8,10 @@ import { type FramingOptions, openFraming } from './framing.ts';
 import { openReader } from './reader.ts';
 
 /** An open port whose other end is in the test's hand, at a time that is too. */
-function read(framing: FramingOptions['framing'], more: Partial<FramingOptions> = {}) {
+function read(framing: FramingOptions['framing'], more: Partial<FramingOptions> & { listens?: boolean } = {}) {
   const [stream, device] = duplexPair();
   const written: Buffer[] = [];
-  device.on('data', (bytes: Buffer) => written.push(bytes));
+  if (more.listens !== false) device.on('data', (bytes: Buffer) => written.push(bytes));
   const port = { stream, onClosed: () => {}, close: () => {} };
   const time = { now: 0 };
   const counts = { messages: 0, lost: 0, unreadable: 0 };
@@ -25,7 +25,7 @@ function read(framing: FramingOptions['framing'], more: Partial<FramingOptions> 
     rate: new DeadLetterRate(0),
     now: () => time.now,
   });
-  return { device, written, time, counts, health, ...held };
+  return { stream, device, written, time, counts, health, ...held };
 }
 
 const reading = (number: number, payload = '{"device":"d","values":{"x":1}}') =>
@@ -59,6 +59,18 @@ test('a frame that came whole and says nothing is a dead letter, and is acknowle
   await vi.waitFor(() => expect(messages).toHaveLength(3));
   for (let i = 0; i < 3; i++) answer('stored');
   await vi.waitFor(() => expect(acknowledged(written)).toEqual([1, 2, 3]));
+});
+
+test('a device that never reads its answers does not fill the memory with them', async () => {
+  const { device, stream, messages, answer } = read('cobs', { listens: false });
+  for (let number = 1; number <= 8_000; number++) device.write(reading(number));
+  for (let answered = 0; answered < 8_000; answered++) {
+    if (answered === messages.length) await vi.waitFor(() => expect(messages.length).toBeGreaterThan(answered));
+    answer('stored');
+  }
+  await settled();
+  expect(stream.writableLength).toBeGreaterThan(60_000);
+  expect(stream.writableLength).toBeLessThan(70_000);
 });
 
 test('a gateway that hears its own acknowledgements says that the line echoes', async () => {

@@ -23,6 +23,8 @@ export type Health = () => string | undefined;
 const MAX_BYTES = 1_024;
 /** Messages handed over and not yet on disk, beyond which the port is not read. */
 const MAX_PENDING = 256;
+/** Bytes of answers that the other side has not read, beyond which it gets none: it will send again what it misses. */
+const MAX_UNREAD = 65_536;
 /** Bytes that come for so long and make nothing valid are not the half line that an opened port begins with. */
 const SUSPICIOUS_MS = 10_000;
 
@@ -57,7 +59,9 @@ export function openReader(port: Port, options: ReaderOptions): Health {
     if (--pending < MAX_PENDING) port.stream.resume();
     const frame = acknowledge ? content.frame : undefined;
     if (result === 'refused') counts.lost += frame || !content.fields ? 0 : 1;
-    else if (frame && open) port.stream.write(framing.acknowledgement(frame));
+    else if (frame && open && port.stream.writableLength < MAX_UNREAD) {
+      port.stream.write(framing.acknowledgement(frame));
+    }
   }
 
   const splitter = new Splitter(framing.delimiter, MAX_BYTES, take);

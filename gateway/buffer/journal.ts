@@ -7,8 +7,9 @@ const MAGIC = 0x377f0682;
 
 /**
  * How many synced commits SQLite will drop without a word when it opens a database with this write-ahead log: it reads up to the first frame
- * whose checksum is wrong. After a power cut that is within the last commit, which nobody was told of; but where whole commits follow, what lies
- * before them was synced, and is damaged. To be called while the database is closed. A log of some other page size counts as sound.
+ * whose checksum is wrong. After a power cut that frame is within the last commit, which nobody was told of; but where another commit follows, it
+ * was synced, and is damaged. So is a header that is wrong, as it is synced before any frame. Damage to the very last commit cannot be told from a
+ * power cut. To be called while the database is closed. A log of some other page size counts as sound.
  */
 export function commitsBehindDamage(path: string, pageBytes: number): number {
   if (!existsSync(path) || statSync(path).size <= HEADER_BYTES) return 0;
@@ -29,27 +30,31 @@ function countBehindDamage(fd: number, pageBytes: number): number {
     equal(checksum([0, 0], header.subarray(0, 24), isBigEndian(header)), sumAt(header, 24));
   const bigEndian = headerIsSound && isBigEndian(header);
   if (headerIsSound && header.readUInt32BE(8) !== pageBytes) return 0;
-  let salts = headerIsSound ? header.subarray(16, 24).toString('hex') : undefined;
+  const salts = header.subarray(16, 24);
   let sum = sumAt(header, 24);
-  let damaged = !headerIsSound;
+  let damaged = false;
   let commits = 0;
+  let anyBehind = false;
   for (let at = HEADER_BYTES; readSync(fd, frame, 0, frame.length, at) === frame.length; at += frame.length) {
-    const its = frame.subarray(8, 16).toString('hex');
-    salts ??= its;
     const before = sum;
     sum = sumAt(frame, 16);
+    // Other salts: what an earlier, longer log left behind.
+    if (headerIsSound && !frame.subarray(8, 16).equals(salts)) {
+      damaged = true;
+      continue;
+    }
     const expected = checksum(
       checksum(before, frame.subarray(0, 8), bigEndian),
       frame.subarray(FRAME_HEADER_BYTES),
       bigEndian,
     );
-    // Other salts: what an earlier, longer log left behind.
-    const sound = its === salts && equal(expected, sum);
-    if (!sound) damaged = true;
-    else if (damaged && frame.readUInt32BE(4) > 0) commits++;
+    const sound = equal(expected, sum);
+    damaged ||= !sound;
+    if (!damaged && headerIsSound) continue;
+    if (sound && commits > 0) anyBehind = true;
+    if (frame.readUInt32BE(4) > 0) commits++;
   }
-  // One may be the commit that a power cut tore; its last frame can be sound while one before it is not.
-  return commits > 1 ? commits : 0;
+  return commits > 1 || anyBehind || (commits > 0 && !headerIsSound) ? commits : 0;
 }
 
 function isBigEndian(header: Buffer): boolean {

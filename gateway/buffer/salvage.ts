@@ -18,6 +18,8 @@ import { KINDS } from './protocol.ts';
 
 const CHUNK = 1000;
 const LIVE = 1;
+/** More than the memory of ids ever has: a damaged index can lead in a circle. */
+const MOST_IDS = 200_000;
 const EVICTED = KINDS.indexOf('evicted');
 const LOST = 'the buffer was damaged';
 
@@ -181,7 +183,11 @@ function readChunk(from: DatabaseSync, after: number, end: number, limit = CHUNK
   const rows: Record<string, unknown>[] = [];
   try {
     const select = from.prepare('SELECT * FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT ?');
-    for (const row of select.iterate(after, end, limit)) rows.push(row);
+    for (const row of select.iterate(after, end, limit)) {
+      // A damaged index can lead in a circle.
+      if (!((row.id as number) > ((rows.at(-1)?.id as number) ?? after))) return { rows, failed: true };
+      rows.push(row);
+    }
     return { rows, failed: false };
   } catch (error) {
     if (!saysDamaged(error) && !saysDiskFailed(error)) throw error;
@@ -229,7 +235,8 @@ function copyTable(
   to.exec('BEGIN IMMEDIATE');
   const insert = to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
   try {
-    for (const row of from.prepare(`SELECT * FROM ${table}`).iterate()) insert.run(...Object.values(row));
+    for (const row of from.prepare(`SELECT * FROM ${table} LIMIT ${MOST_IDS}`).iterate())
+      insert.run(...Object.values(row));
   } catch (error) {
     if (!saysDamaged(error) && !saysDiskFailed(error) && !saysNoTable(error)) throw error;
   }

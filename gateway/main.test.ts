@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
@@ -9,6 +7,7 @@ import { GatewayStatus, Reading, Rejected } from '../contract/index.ts';
 import { type Buffer as DiskBuffer, openBuffer } from './buffer/index.ts';
 import { GatewayConfig, loadGatewayConfig } from './config/index.ts';
 import { type Gateway, runGateway } from './main.ts';
+import { CERTIFICATE, unusedPort } from './testing/index.ts';
 
 // A gateway with real inputs and a real buffer, while Kafka is away.
 
@@ -199,25 +198,3 @@ test('does not start on a port that is taken, and frees what it had opened', asy
   const second = await runGateway(free, { log });
   await second.close();
 });
-
-/** A port that was free a moment ago. */
-async function unusedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-const CERTIFICATE = `-----BEGIN CERTIFICATE-----
-MIIBdTCCARugAwIBAgIUdgn8KQVDiqsOAz0yOK1nG3nrr0UwCgYIKoZIzj0EAwIw
-DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjIxODMxNTZaGA8yMTI2MTAyOTE4MzE1
-NlowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFbE
-JyhBflzJb4a+uTICaqBhW0Vj2xO4AcT3dCEc8ba6T2OzWEit/EbGwnH46kzTmDvN
-lDwXHuBC9jtDCy2NqXqjUzBRMB0GA1UdDgQWBBRQHA46hgt/U7MrcVXuxhFlegd9
-RjAfBgNVHSMEGDAWgBRQHA46hgt/U7MrcVXuxhFlegd9RjAPBgNVHRMBAf8EBTAD
-AQH/MAoGCCqGSM49BAMCA0gAMEUCIQC+ZPQNpuusITsDQaeah5nouyEwjmuHMdh/
-/uywRfAtKAIgcdr70WpIspJFbrDbygzpETOY0w4TRB7+xrc6Od1sRTU=
------END CERTIFICATE-----
-`;

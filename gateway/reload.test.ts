@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import { expect, test, vi } from 'vitest';
 import type { Gateway } from './main.ts';
 import { changedPaths, reloadFrom } from './reload.ts';
-import { openSite, type Site, unusedPort } from './testing.ts';
+import { openSite, type Site, unusedPort } from './testing/index.ts';
 
 const account = (name: string) => `{ username: ${name}, passwordFile: ${name}.password }`;
 const mqtt = (accounts: string, more = '') => `  mqtt: { port: 0, accounts: [${accounts}]${more} }`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { openAuthority } from '../infra/local/index.ts';
-import { openSite } from './testing.ts';
+import { openSite } from './testing/index.ts';
 
 // Certificates that change while a gateway runs.
 
@@ -64,7 +64,7 @@ test('a certificate that ends within weeks is told by status, health and metrics
   const ends = new X509Certificate(soon.cert).validToDate.getTime();
   expect(status.certificateExpiresAt).toBe(ends);
   expect(health.reasons).toContainEqual(
-    expect.stringMatching(/^the certificate mqtt expires in 11 days, on .*: write a new one to inputs\.mqtt\.tls$/),
+    expect.stringMatching(/^the certificate mqtt expires in 11 days, on .*: write a new one to inputs\.mqtt\.tls/),
   );
   const metrics = async () => (await fetch(`${gateway.addresses.http}/metrics`)).text();
   expect(await metrics()).toMatch(

@@ -1,6 +1,6 @@
 /** When a certificate that this gateway depends on expires. */
 export interface CertificateExpiry {
-  /** `kafka_ca`, `kafka_client`, `kafka_broker`, `mqtt`, … */
+  /** `kafka_ca`, `kafka_client`, `kafka_broker`, `mqtt`, or the name of another input. */
   readonly name: string;
   /** ms since the epoch */
   readonly expiresAt: number;
@@ -13,6 +13,7 @@ const REPLACE: Readonly<Record<string, string>> = {
   kafka_ca: 'put the new authority beside the old one in kafka.caFile',
   kafka_client: 'write a new one to kafka.certFile and kafka.keyFile',
   kafka_broker: 'renew it on the brokers; nothing is to be done here',
+  mqtt: 'write a new one to inputs.mqtt.tls.certFile and keyFile',
 };
 
 /** What to do about certificates that end soon or have ended, a sentence for each. `now` is ms since the epoch. */
@@ -21,7 +22,7 @@ export function certificateAdvice(certificates: readonly CertificateExpiry[], no
     .filter(({ expiresAt }) => expiresAt - now < WARN_MS)
     .map(({ name, expiresAt }) => {
       const when = expiresAt <= now ? 'expired on' : `expires in ${daysLeft(expiresAt, now)} days, on`;
-      const what = REPLACE[name] ?? `write a new one to inputs.${name}.tls`;
+      const what = REPLACE[name] ?? 'write a new one to the certFile and keyFile of this input';
       return `the certificate ${name} ${when} ${new Date(expiresAt).toISOString().slice(0, 10)}: ${what}`;
     });
 }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { openSite, type Site, unusedPort } from '../../gateway/testing.ts';
+import { openSite, type Site, unusedPort } from '../../gateway/testing/index.ts';
 import { openAuthority, startProcess } from '../../infra/local/index.ts';
 import { until } from '../support/testbed.ts';
 

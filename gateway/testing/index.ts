@@ -4,9 +4,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
-import { openAuthority } from '../infra/local/index.ts';
-import { loadGatewayConfig } from './config/index.ts';
-import { type Gateway, runGateway } from './main.ts';
+import { loadGatewayConfig } from '../config/index.ts';
+import { type Gateway, runGateway } from '../main.ts';
 
 /** A gateway in a folder of its own, whose configuration a test may write again, while Kafka is away. */
 export interface Site extends AsyncDisposable {
@@ -25,13 +24,12 @@ export interface Site extends AsyncDisposable {
 export async function openSite(): Promise<Site> {
   const dir = mkdtempSync(join(tmpdir(), 'headwater-site-'));
   const port = await unusedPort();
-  const { ca } = await openAuthority(join(dir, 'pki'));
   const warnings: string[] = [];
   const log = { debug() {}, info() {}, warn: (_: object, message: string) => void warnings.push(message) };
   const closers: (() => Promise<unknown>)[] = [];
   const configFile = join(dir, 'gateway.yaml');
   const file = (name: string, text: string) => writeFileSync(join(dir, name), text);
-  file('ca.pem', ca);
+  file('ca.pem', CERTIFICATE);
   file('kafka.password', 'secret\n');
   return {
     dir,
@@ -74,3 +72,16 @@ export async function unusedPort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
+
+/** Of an authority of nobody: read for its expiry, never connected with. */
+export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBdTCCARugAwIBAgIUdgn8KQVDiqsOAz0yOK1nG3nrr0UwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjIxODMxNTZaGA8yMTI2MTAyOTE4MzE1
+NlowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFbE
+JyhBflzJb4a+uTICaqBhW0Vj2xO4AcT3dCEc8ba6T2OzWEit/EbGwnH46kzTmDvN
+lDwXHuBC9jtDCy2NqXqjUzBRMB0GA1UdDgQWBBRQHA46hgt/U7MrcVXuxhFlegd9
+RjAfBgNVHSMEGDAWgBRQHA46hgt/U7MrcVXuxhFlegd9RjAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIQC+ZPQNpuusITsDQaeah5nouyEwjmuHMdh/
+/uywRfAtKAIgcdr70WpIspJFbrDbygzpETOY0w4TRB7+xrc6Od1sRTU=
+-----END CERTIFICATE-----
+`;

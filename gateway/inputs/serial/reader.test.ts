@@ -63,8 +63,8 @@ test('a frame that came whole and says nothing is a dead letter, and is acknowle
 
 test('a device that never reads its answers does not fill the memory with them', async () => {
   const { device, stream, messages, answer } = read('cobs', { listens: false });
-  for (let number = 1; number <= 8_000; number++) device.write(reading(number));
-  for (let answered = 0; answered < 8_000; answered++) {
+  for (let number = 1; number <= 12_000; number++) device.write(reading(number));
+  for (let answered = 0; answered < 12_000; answered++) {
     if (answered === messages.length) await vi.waitFor(() => expect(messages.length).toBeGreaterThan(answered));
     answer('stored');
   }

@@ -4,6 +4,8 @@ import { type Ack, acknowledgements, MAX_MESSAGE, type Publish } from './packets
 
 /** Bytes of messages not yet on disk from which on the connection is not read, until half of them are. */
 const MAX_WAITING_BYTES = 4 * 1_024 * 1_024;
+/** What a message costs beyond its bytes: a broker that sends empty ones without end must be held up too. */
+const OVERHEAD = 256;
 /** Bytes kept of a message that is too large: as many as a dead letter holds. */
 const KEPT_OF_TOO_LARGE = 4_096;
 const NOTHING = Buffer.alloc(0);
@@ -30,8 +32,7 @@ export interface Counts {
 }
 
 /** An acknowledgement that the broker waits for. */
-interface Open {
-  readonly ack: Ack;
+interface Open extends Ack {
   settled: boolean;
 }
 
@@ -67,11 +68,7 @@ export class Delivery {
       this.#leaveOut(packet);
       return;
     }
-    this.#bytes += packet.payload.length;
-    if (this.#bytes > MAX_WAITING_BYTES && !this.#paused) {
-      this.#paused = true;
-      this.#options.pauseReading();
-    }
+    this.#hold(costOf(packet));
     this.#waiting.push(packet);
     this.#handOver();
   }
@@ -79,11 +76,12 @@ export class Delivery {
   /** The broker will not send the QoS 2 message of this id again. */
   released(packetId: number): void {
     if (this.#ended) return;
-    const open: Open = { ack: { kind: 'pubcomp', packetId }, settled: false };
+    const open: Open = { kind: 'pubcomp', packetId, settled: false };
     this.#open.push(open);
+    this.#hold(OVERHEAD);
     this.#handedOver++;
     const { source, client, receive } = this.#options;
-    const settle = (its: Outcome) => this.#settle(2, 0, open, its);
+    const settle = (its: Outcome) => this.#settle(2, OVERHEAD, open, its);
     const { outcome } = receive({ source, payload: NOTHING, forget: { client: client(), packetId } });
     outcome.then(settle, () => settle('refused'));
   }
@@ -95,19 +93,26 @@ export class Delivery {
     if (this.#handedOver > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
   }
 
+  #hold(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes <= MAX_WAITING_BYTES || this.#paused) return;
+    this.#paused = true;
+    this.#options.pauseReading();
+  }
+
   /** A retained message says what was once, not when: with the time of receipt it would be a false reading, at each new subscription. */
   #leaveOut({ qos, packetId }: Publish): void {
     this.#options.counts.retained++;
     if (qos === 0) return;
-    this.#open.push({ ack: { kind: qos === 1 ? 'puback' : 'pubrec', packetId }, settled: true });
+    this.#open.push({ kind: qos === 1 ? 'puback' : 'pubrec', packetId, settled: true });
     this.#flushSoon();
   }
 
   #handOver(): void {
     while (this.#waiting.length > 0 && this.#frames < FRAME_WINDOW && !this.#ended) {
       const packet = this.#waiting.shift()!;
-      const { qos, packetId, payload } = packet;
-      const open: Open = { ack: { kind: qos === 2 ? 'pubrec' : 'puback', packetId }, settled: false };
+      const { qos, packetId } = packet;
+      const open: Open = { kind: qos === 2 ? 'pubrec' : 'puback', packetId, settled: false };
       if (qos > 0) this.#open.push(open);
       const { id, outcome } = this.#receive(packet);
       const frames = id?.kind === 'frame' ? 1 : 0;
@@ -115,7 +120,7 @@ export class Delivery {
       this.#handedOver++;
       const settle = (its: Outcome) => {
         this.#frames -= frames;
-        this.#settle(qos, payload.length, open, its);
+        this.#settle(qos, costOf(packet), open, its);
       };
       outcome.then(settle, () => settle('refused'));
     }
@@ -177,6 +182,8 @@ export class Delivery {
   #flush(): void {
     const first = this.#open.findIndex(({ settled }) => !settled);
     const settled = this.#open.splice(0, first === -1 ? this.#open.length : first);
-    if (settled.length > 0) this.#options.send(acknowledgements(settled.map(({ ack }) => ack)));
+    if (settled.length > 0) this.#options.send(acknowledgements(settled));
   }
 }
+
+const costOf = ({ topic, payload }: Publish): number => topic.length + payload.length + OVERHEAD;

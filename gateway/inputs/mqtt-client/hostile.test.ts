@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type Packet } from 'mqtt-packet';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { Outcome } from '../../buffer/index.ts';
+import { type DeviceId, FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
 import type { Message } from '../input.ts';
 import { mqttClientInput } from './input.ts';
 
@@ -34,7 +34,15 @@ const message = (packetId: number, text: string, flags = 0x32): Buffer => {
   return Buffer.concat([Buffer.from([flags, body.length]), body]);
 };
 
-async function open(answer: Answer, outcomes: Promise<Outcome>[] = [], accepts?: () => Promise<boolean>) {
+interface Side {
+  /** The buffer's answers, in order; `stored` when there are no more. */
+  readonly outcomes?: Promise<Outcome>[];
+  readonly accepts?: () => Promise<boolean>;
+  readonly id?: () => DeviceId;
+  readonly keepAliveSeconds?: number;
+}
+
+async function open(answer: Answer, { outcomes = [], accepts, id, keepAliveSeconds = 1 }: Side = {}) {
   const packets: Packet[] = [];
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -58,11 +66,11 @@ async function open(answer: Answer, outcomes: Promise<Outcome>[] = [], accepts?:
     subscriptions: [{ filter: 'd/#', qos: 2 }],
     sessionFile: join(dir, 'session.json'),
     access: {},
-    keepAliveSeconds: 1,
+    keepAliveSeconds,
   });
   const receive = (its: Message) => {
     messages.push(its);
-    return { id: undefined, outcome: outcomes.shift() ?? Promise.resolve<Outcome>('stored') };
+    return { id: id?.(), outcome: outcomes.shift() ?? Promise.resolve<Outcome>('stored') };
   };
   await input.start(Object.assign(receive, accepts && { accepts }));
   closers.push(() => {
@@ -124,7 +132,7 @@ test('acknowledgements go out in the order of the messages, and none before its 
       polite(packet, socket, connection);
       if (packet.cmd === 'subscribe') socket.write(Buffer.concat([message(1, 'a'), message(2, 'b'), message(3, 'c')]));
     },
-    [first.promise],
+    { outcomes: [first.promise] },
   );
   await vi.waitFor(() => expect(messages).toHaveLength(3));
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -142,8 +150,7 @@ test('after a refusal nothing is acknowledged, and the broker is left alone unti
       const flags = connection === 1 ? 0x32 : 0x3a;
       if (packet.cmd === 'subscribe') socket.write(Buffer.concat([message(1, 'a', flags), message(2, 'b', flags)]));
     },
-    [first.promise],
-    async () => accepted,
+    { outcomes: [first.promise], accepts: async () => accepted },
   );
   await vi.waitFor(() => expect(messages).toHaveLength(2));
   first.resolve('refused');
@@ -185,12 +192,12 @@ test('a message that makes the gateway stumble becomes a dead letter instead of 
       polite(packet, socket, connection);
       if (packet.cmd === 'subscribe') socket.write(message(1, 'a'));
     },
-    new Proxy([], {
-      get(outcomes: Promise<Outcome>[], key) {
-        if (key === 'shift' && !messages.at(-1)?.problem) throw new Error('stumbled');
-        return Reflect.get(outcomes, key);
+    {
+      id: () => {
+        if (messages.at(-1)?.problem) return { kind: 'packet', client: 'c', packetId: 1, dup: false, digest: '' };
+        throw new Error('stumbled');
       },
-    }),
+    },
   );
   await vi.waitFor(() => expect(acknowledged('puback')).toEqual([1]));
   expect(messages.at(-1)?.problem).toMatchObject({ code: 'NOT_UNDERSTOOD' });
@@ -203,4 +210,55 @@ test('another client with the same id is named as such', async () => {
   });
   await reached('failed');
   expect(input.status().detail).toContain('same client id');
+});
+
+test('of numbered frames no more are on their way to the disk than the buffer can tell apart', async () => {
+  const first = Promise.withResolvers<Outcome>();
+  const sent = FRAME_WINDOW + 88;
+  const { messages } = await open(
+    (packet, socket, connection) => {
+      polite(packet, socket, connection);
+      if (packet.cmd !== 'subscribe') return;
+      socket.write(Buffer.concat(Array.from({ length: sent }, (_, i) => message((i % 200) + 1, `${i}`))));
+    },
+    {
+      outcomes: Array.from({ length: sent }, () => first.promise),
+      id: () => ({ kind: 'frame', device: 'd', boot: 'b', number: messages.length }),
+    },
+  );
+  await vi.waitFor(() => expect(messages).toHaveLength(FRAME_WINDOW));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(messages).toHaveLength(FRAME_WINDOW);
+  first.resolve('stored');
+  await vi.waitFor(() => expect(messages).toHaveLength(sent));
+});
+
+test('a message that is too large becomes a dead letter and is acknowledged', async () => {
+  const payload = Buffer.alloc(1_000_000, 'x');
+  const large = { cmd: 'publish', topic: 'd/x', payload, qos: 1, messageId: 3, dup: false, retain: false } as const;
+  const { messages, acknowledged } = await open((packet, socket, connection) => {
+    polite(packet, socket, connection);
+    if (packet.cmd === 'subscribe') socket.write(mqtt.generate(large, { protocolVersion: 5 }));
+  });
+  await vi.waitFor(() => expect(acknowledged('puback')).toEqual([3]));
+  expect(messages[0]).toMatchObject({ topic: 'd/x', problem: { code: 'MESSAGE_TOO_LARGE' } });
+  expect(messages[0]!.payload).toHaveLength(4_096);
+});
+
+test('a broker that sends without end is not read faster than the disk takes it', async () => {
+  const disk = Promise.withResolvers<Outcome>();
+  const sent = 40_000;
+  const flood = Buffer.concat(Array.from({ length: sent }, () => message(0, '', 0x30)));
+  const { input, messages } = await open(
+    (packet, socket, connection) => {
+      polite(packet, socket, connection);
+      if (packet.cmd === 'subscribe') socket.write(flood);
+    },
+    { outcomes: Array.from({ length: sent }, () => disk.promise), keepAliveSeconds: 60 },
+  );
+  await vi.waitFor(() => expect(messages.length).toBeGreaterThan(10_000), { timeout: 10_000 });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(messages.length).toBeLessThan(30_000);
+  disk.resolve('stored');
+  await vi.waitFor(() => expect(input.status().messages).toBe(sent), { timeout: 20_000 });
 });

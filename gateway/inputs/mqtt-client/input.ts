@@ -152,7 +152,8 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
     } else if (unsafe.length > 0) {
       stand('failed', `${broker}: it gives ${named(unsafe)} without acknowledgements (QoS 0), so messages can be lost`);
     } else {
-      stand('ok', `${broker}: connected`);
+      const lesser = asked.filter(({ qos }, i) => granted[i]! < qos);
+      stand('ok', `${broker}: connected${lesser.length > 0 ? `; it gives ${named(lesser)} with QoS 1 only` : ''}`);
     }
   }
 

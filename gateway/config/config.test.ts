@@ -92,9 +92,27 @@ test.each([
   ['an account without a password', '{ accounts: [{ username: a }] }', 'inputs.mqtt.accounts.0'],
   ['a password in the file', '{ accounts: [{ username: a, password: b }] }', 'inputs.mqtt.accounts.0.password'],
   ['a broken hash', '{ accounts: [{ username: a, passwordHash: x }] }', 'inputs.mqtt.accounts.0.passwordHash'],
+  [
+    'a wildcard that stands not alone',
+    '{ accounts: [{ username: a, passwordFile: p, publish: ["devices/a+"] }] }',
+    'inputs.mqtt.accounts.0.publish.0',
+  ],
+  [
+    'client certificates nobody could check',
+    '{ tls: { certFile: c, keyFile: k, clientCertificates: required }, accounts: [{ username: a, passwordFile: p }] }',
+    'inputs.mqtt.tls.clientCaFile',
+  ],
 ])('MQTT is refused with %s', (_name, mqtt, path) => {
   const details = detailsOf(MINIMAL.replace('{ host: {} }', `{ mqtt: ${mqtt} }`));
   expect(details.join('\n')).toContain(path);
+});
+
+test('who has a client certificate needs no account, and an account needs no password then', () => {
+  const tls = '{ certFile: c, keyFile: k, clientCaFile: ca.pem }';
+  for (const accounts of ['[]', '[{ username: pump, publish: ["devices/#", "!devices/other/#"] }]']) {
+    const path = write(MINIMAL.replace('{ host: {} }', `{ mqtt: { tls: ${tls}, accounts: ${accounts} } }`));
+    expect(loadGatewayConfig(path, {}).inputs.mqtt?.tls?.clientCaFile).toBe(join(path, '../ca.pem'));
+  }
 });
 
 test('a gateway without inputs is refused', () => {

@@ -12,13 +12,15 @@ export interface Message {
   /** The device's own id of a message that came as a serial frame or a numbered line. */
   readonly frame?: { readonly boot: string; readonly number: number } | undefined;
   /** The MQTT packet it came in, by which a repeat is known when the payload has no id of its own. */
-  readonly packet?: {
-    readonly client: string;
-    readonly packetId: number;
-    readonly dup: boolean;
-    /** QoS 2: every message with this id is the same one, until the client has it forgotten. */
-    readonly once?: boolean;
-  };
+  readonly packet?:
+    | {
+        readonly client: string;
+        readonly packetId: number;
+        readonly dup: boolean;
+        /** QoS 2: every message with this id is the same one, until the client has it forgotten. */
+        readonly once?: boolean;
+      }
+    | undefined;
   /** Nothing of it is stored but its id: it was for other devices. */
   readonly passing?: boolean;
   /** Not a message at all: the client will not send its QoS 2 message with this id, or any, again. */

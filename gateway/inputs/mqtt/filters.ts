@@ -61,12 +61,14 @@ export class TopicRules {
 
 class Filter {
   readonly #levels: readonly string[];
-  /** For the two common shapes, a plain topic and `some/where/#`, which are asked for each message. */
+  /** For the common shapes, `#`, a plain topic and `some/where/#`, which are asked for each message. */
+  readonly #all: boolean;
   readonly #exact: string | undefined;
   readonly #prefix: string | undefined;
 
   constructor(filter: string) {
     this.#levels = filter.split('/');
+    this.#all = filter === '#';
     const plain = filter.replace(/\/#$/, '');
     if (/[+#]/.test(plain)) return;
     this.#exact = plain;
@@ -74,6 +76,7 @@ class Filter {
   }
 
   matches(topic: string): boolean {
+    if (this.#all) return !topic.startsWith('$');
     if (this.#exact !== undefined) {
       return topic === this.#exact || (this.#prefix !== undefined && topic.startsWith(this.#prefix));
     }

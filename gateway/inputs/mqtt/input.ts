@@ -45,7 +45,7 @@ export interface MqttInput extends Input {
   renew(options: MqttOptions): void;
 }
 
-const NAME = 'mqtt';
+const source = 'mqtt';
 const NOTHING = Buffer.alloc(0);
 
 /** MQTT 3.1.1 devices, through a broker of the gateway's own. */
@@ -62,7 +62,7 @@ export function mqttInput(initial: MqttOptions): MqttInput {
   const onClientError = (client: string, error: Error) => options.onClientError?.(client, error);
 
   function hooksFor(receive: Receive): BrokerHooks {
-    const hand = (message: Omit<Message, 'source'>): Promise<Outcome> => receive({ source: NAME, ...message }).outcome;
+    const hand = (message: Message): Promise<Outcome> => receive(message).outcome;
 
     function publish(connection: DeviceConnection, message: Publish): Promise<Outcome> {
       const { topic, payload, qos, packetId, dup } = message;
@@ -73,16 +73,10 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       if (!access!.publish.allows(topic)) {
         notices.forbidden++;
         const reason = `${who(connection)} may not publish to this topic`;
-        return hand({
-          sender,
-          topic,
-          payload,
-          ...(packet && { packet }),
-          problem: { code: 'TOPIC_FORBIDDEN', reason },
-        });
+        return hand({ source, sender, topic, payload, packet, problem: { code: 'TOPIC_FORBIDDEN', reason } });
       }
       if (!local.isEmpty && local.allows(topic)) return passOn(connection, message);
-      const outcome = hand({ sender, topic, payload, ...(packet && { packet }) });
+      const outcome = hand({ source, sender, topic, payload, packet });
       return broker!.hasSubscribers ? deliverStored(outcome, message) : outcome;
     }
 
@@ -99,7 +93,7 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       const { qos, packetId, dup } = message;
       if (qos === 2 && packetId !== 0 && persistent) {
         const packet = { client, packetId, dup, once: true };
-        const outcome = await hand({ topic: message.topic, payload: NOTHING, packet, passing: true });
+        const outcome = await hand({ source, topic: message.topic, payload: NOTHING, packet, passing: true });
         if (outcome !== 'stored') return outcome;
       }
       await broker!.deliver(message);
@@ -117,14 +111,14 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       release({ clientId: client, persistent }, packetId) {
         // Without a lasting session nothing was remembered that would have to be forgotten.
         if (!persistent) return Promise.resolve('stored');
-        return hand({ payload: NOTHING, forget: { client, packetId } });
+        return hand({ source, payload: NOTHING, forget: { client, packetId } });
       },
-      forget: (client) => hand({ payload: NOTHING, forget: { client } }),
+      forget: (client) => hand({ source, payload: NOTHING, forget: { client } }),
       broken(connection, { code, message }, bytes) {
         counts.unreadable++;
         const reason = `${who(connection)} sent ${message}`;
         const sender = connection.access?.username ?? connection.clientId;
-        void hand({ sender, payload: bytes, problem: { code, reason } });
+        void hand({ source, sender, payload: bytes, problem: { code, reason } });
         onClientError(connection.clientId, new Error(reason));
       },
       will(connection, message) {
@@ -145,7 +139,7 @@ export function mqttInput(initial: MqttOptions): MqttInput {
   }
 
   return {
-    name: NAME,
+    name: source,
     get port() {
       const address = server?.address();
       return typeof address === 'object' && address !== null ? address.port : options.port;

@@ -7,7 +7,13 @@ import { mqttInput } from './input.ts';
 
 /* The way of an MQTT message to the disk, as a process that a test can kill. Tells its port. Usage: killed.fixture.ts DIR */
 const dir = process.argv[2]!;
-const options = { dir, maxBytes: 2 ** 26, maxAgeMs: 86_400_000, whenFull: 'reject-new', liveWithinMs: 10_000 } as const;
+const options = {
+  dir,
+  maxBytes: 2 ** 26,
+  maxAgeMs: 86_400_000,
+  whenFull: 'reject-new',
+  liveWithinMs: 3_600_000,
+} as const;
 const buffer = await openBuffer(options);
 const intake = await openIntake({
   file: join(dir, 'held.jsonl'),

@@ -72,6 +72,20 @@ describe('a new connection while it forwards', () => {
   });
 });
 
+test('a producer that comes after its opening was given up is closed', async () => {
+  const broker = new Broker();
+  const { promise: late, resolve } = Promise.withResolvers<Producer>();
+  let opened = 0;
+  await using it = await bench(() => (opened++ === 0 ? late : broker.open()));
+  await submit(it.buffer, 'x');
+  const forwarder = startForwarder({ ...it.options, limits: { ...it.options.limits, openMs: 20 } });
+  await untilEmpty(it.buffer);
+  const closed = vi.fn(async () => {});
+  resolve({ send: async () => {}, close: closed });
+  await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce());
+  await forwarder.close();
+});
+
 test.each<[string, (broker: Broker) => () => Promise<Producer>]>([
   ['opening', (broker) => () => (broker.producers++ === 0 ? never : broker.open())],
   [

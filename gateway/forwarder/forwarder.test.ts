@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { encodedSize, type Producer } from '../../kafka/index.ts';
+import type { Buffer } from '../buffer/index.ts';
 import { startForwarder } from './index.ts';
 import { Broker, bench, type Fate, never, submit, untilEmpty } from './testing.ts';
 
@@ -70,6 +71,35 @@ test('an alarm that comes while a batch is in flight is first in the next', asyn
   await untilEmpty(it.buffer);
   await forwarder.close();
   expect(broker.batches[1]![0]!.value).toBe('alarm');
+});
+
+test('readings that come one by one gather in batches for as long as they may linger', async () => {
+  const broker = new Broker();
+  await using it = await bench(broker.open);
+  const settings = { ...it.options.settings, lingerMs: 300 };
+  const forwarder = startForwarder({ ...it.options, settings });
+  for (let n = 0; n < 60; n++) await submit(it.buffer, String(n));
+  await untilEmpty(it.buffer);
+  expect(broker.batches.length).toBeLessThan(20);
+  await forwarder.close();
+});
+
+test.each<[string, (buffer: Buffer) => Promise<unknown>]>([
+  ['an alarm', (buffer) => submit(buffer, 'alarm', true)],
+  ['a full batch', (buffer) => Promise.all(Array.from({ length: 60 }, (_, n) => submit(buffer, String(n))))],
+])('%s ends the lingering of readings before it', async (_, submitMore) => {
+  const broker = new Broker();
+  await using it = await bench(broker.open);
+  const settings = { ...it.options.settings, lingerMs: 3_600_000 };
+  const limits = { ...it.options.limits, batchRecords: 50 };
+  const forwarder = startForwarder({ ...it.options, settings, limits });
+  await submit(it.buffer, 'reading');
+  // Not to be seen from outside: by now it lingers.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(broker.log).toEqual([]);
+  await submitMore(it.buffer);
+  await vi.waitFor(() => expect(broker.log.map(({ value }) => value)).toContain('reading'));
+  await forwarder.close();
 });
 
 test('other settings hold from the next batch on', async () => {

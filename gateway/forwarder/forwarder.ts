@@ -116,8 +116,14 @@ class BufferForwarder implements Forwarder {
     for (const reader of this.#readers) if (lanes[reader.lane] === 0) reader.startAtEnd();
   }
 
-  #open(): Promise<Producer> {
-    return within(this.#limits.openMs, 'connecting to Kafka', this.#options.kafka());
+  async #open(): Promise<Producer> {
+    const opening = this.#options.kafka();
+    try {
+      return await within(this.#limits.openMs, 'connecting to Kafka', opening);
+    } catch (error) {
+      opening.then((late) => closeWithin(late, PRODUCER_CLOSE_MS)).catch(() => {});
+      throw error;
+    }
   }
 
   async #connect(): Promise<Producer> {
@@ -257,11 +263,26 @@ class BufferForwarder implements Forwarder {
   }
 
   /** Lets a batch gather; not for alarms, and not when a batch is full. */
-  async #linger(): Promise<void> {
-    const limit = this.#limit;
+  #linger(): Promise<void> {
+    if (this.#isUrgent()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(end, this.#settings.lingerMs);
+      this.#wake = () => {
+        if (this.#isUrgent()) end();
+      };
+    });
+  }
+
+  #isUrgent(): boolean {
     const { alarm } = this.#lanes;
-    if (alarm.hasNews || alarm.waiting.length > 0 || this.#readers.some((reader) => reader.hasBatch(limit))) return;
-    await sleep(this.#settings.lingerMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    if (this.#stop.signal.aborted || alarm.hasNews || alarm.waiting.length > 0) return true;
+    const limit = this.#limit;
+    return this.#readers.some((reader) => reader.hasBatch(limit) || reader.unread >= limit.records);
   }
 
   #failed(error: unknown): void {

@@ -38,9 +38,13 @@ export class LaneReader {
     return this.#buffer.last[this.lane] === this.#acknowledged;
   }
 
-  /** Whether the buffer holds records that were not read yet. */
+  /** Records that the buffer holds and that were not read yet. */
+  get unread(): number {
+    return this.#buffer.last[this.lane] - this.#read;
+  }
+
   get hasNews(): boolean {
-    return this.#buffer.last[this.lane] > this.#read;
+    return this.unread > 0;
   }
 
   hasBatch({ records, bytes }: BatchLimit): boolean {

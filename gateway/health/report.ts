@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTRACT_VERSION, encode, type GatewayStatus, HEADER, type Health, TOPICS } from '../../contract/index.ts';
 import type { Producer } from '../../kafka/index.ts';
+import { doneWithin } from './alive.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface ReporterOptions {
@@ -17,8 +17,11 @@ export interface Reporter {
   close(): Promise<void>;
 }
 
+/** How long a report may take with all that kafkajs tries, before it is given up with its producer. */
+const REPORT_MS = 60_000;
 /** How long the last report may take. */
 const LAST_MS = 2_000;
+const CLOSE_MS = 1_000;
 
 /**
  * Tells `gateways` and `platform.health` how the gateway is. A report that cannot be sent is dropped, and the next tells more: nothing waits
@@ -52,18 +55,14 @@ export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions
   async function drop(): Promise<void> {
     const opened = producer;
     producer = undefined;
-    await opened?.close().catch(() => {});
+    if (opened) await doneWithin(CLOSE_MS, opened.close());
   }
 
   async function tell(state: GatewayStatus['state']): Promise<void> {
-    try {
-      await report(state);
-      arriving = true;
-    } catch (error) {
-      arriving = false;
-      log.debug({ err: error }, 'a status report could not be sent');
-      await drop();
-    }
+    const reporting = report(state);
+    reporting.catch((error) => log.debug({ err: error }, 'a status report could not be sent'));
+    arriving = await doneWithin(REPORT_MS, reporting);
+    if (!arriving) await drop();
     if (closed) await drop();
   }
 
@@ -87,9 +86,7 @@ export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions
         await telling;
         await (arriving && !over ? tell('stopped') : drop());
       })();
-      const late = new AbortController();
-      await Promise.race([last, sleep(LAST_MS, undefined, { signal: late.signal, ref: false }).catch(() => {})]);
-      late.abort();
+      await doneWithin(LAST_MS, last);
       over = true;
     },
   };

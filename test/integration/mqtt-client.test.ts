@@ -123,7 +123,7 @@ async function device({ mosquitto, login }: Site, name: string, numbered: boolea
 /** Compares what the gateway has with what the devices were told is safe, once nothing more comes; gives what is missing another chance to come. */
 async function settle(its: Site, devices: readonly Device[]) {
   const acknowledged = devices.flatMap((device) => device.acknowledged);
-  for (let chances = 5; ; chances--) {
+  for (const deadline = Date.now() + 60_000; ; ) {
     await nothingMore(its);
     await its.kill();
     const stored = (await storedReadings(its.config)).map(({ device, value }) => `${device} ${value}`);
@@ -133,18 +133,18 @@ async function settle(its: Site, devices: readonly Device[]) {
       kept.add(name);
     }
     const lost = acknowledged.filter((name) => !kept.has(name));
-    if (lost.length === 0 || chances === 0) return { lost, twice, acknowledged: acknowledged.length };
+    if (lost.length === 0 || Date.now() > deadline) return { lost, twice, acknowledged: acknowledged.length };
     await its.start();
   }
 }
 
 async function nothingMore(its: Site): Promise<void> {
   let before = -1;
-  await until('nothing more comes', 60, async () => {
-    await sleep(1_000);
-    const now = (await its.status()).backlog.readings;
-    const over = now === before;
-    before = now;
+  await until('nothing more comes', 90, async () => {
+    await sleep(2_000);
+    const { backlog, inputs } = await its.status();
+    const over = backlog.readings === before && inputs[0]?.state === 'ok';
+    before = backlog.readings;
     return over;
   });
 }
@@ -162,7 +162,7 @@ describe.skipIf(findMosquitto('mosquitto') === undefined)('as client of mosquitt
       await until('subscribed', 20, async () => (await its.status()).inputs[0]?.state === 'ok');
       let over = false;
       const sending = devices.map(async (one) => {
-        while (!over) await one.send(100).then(() => sleep(5));
+        while (!over) await one.send(20).then(() => sleep(20));
       });
       for (let kill = 0; kill < KILLS; kill++) {
         await sleep(random.between(100, 900));

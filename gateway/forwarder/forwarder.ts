@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LANES, type Lane } from '../../contract/index.ts';
-import type { Producer } from '../../kafka/index.ts';
 import { type BatchLimit, bytesOf, compose, type Ready, withBacklogHeader } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
+import { Connection } from './connection.ts';
 import { LaneReader } from './lane-reader.ts';
-import { type ForwarderLimits, LIMITS, PRODUCER_CLOSE_MS } from './limits.ts';
+import { type ForwarderLimits, LIMITS } from './limits.ts';
 import { refusalOf } from './refusal.ts';
-import { Successor } from './successor.ts';
 import type { Forwarder, ForwarderOptions, ForwarderSettings, ForwarderStatus, StatusChange } from './types.ts';
-import { backOffMs, closeWithin, unless, within } from './waiting.ts';
+import { backOffMs, unless, within } from './waiting.ts';
 
 /** Starts to forward what the buffer holds and will hold. Never fails: while Kafka is away it tries again, ever less often. */
 export function startForwarder(options: ForwarderOptions): Forwarder {
@@ -23,7 +22,7 @@ class BufferForwarder implements Forwarder {
   readonly #options: ForwarderOptions;
   readonly #limits: ForwarderLimits;
   readonly #random: () => number;
-  readonly #successor: Successor;
+  readonly #connection: Connection;
   readonly #size: BatchSize;
   readonly #clock: () => number;
   readonly #lanes: Readonly<Record<Lane, LaneReader>>;
@@ -35,7 +34,6 @@ class BufferForwarder implements Forwarder {
   readonly #finished: Promise<void>;
   readonly #endListening: () => void;
   #settings: ForwarderSettings;
-  #producer: Producer | undefined;
   /** Ends the wait before the next try. */
   #tryNow: (() => void) | undefined;
   #wake: (() => void) | undefined;
@@ -49,11 +47,13 @@ class BufferForwarder implements Forwarder {
     this.#limits = { ...LIMITS, ...options.limits };
     this.#random = options.random ?? Math.random;
     this.#settings = options.settings;
-    this.#successor = new Successor(
-      () => this.#open(),
-      () => this.#wake?.(),
-      (error) => this.#notSucceeded(error),
-    );
+    this.#connection = new Connection({
+      kafka: options.kafka,
+      openMs: this.#limits.openMs,
+      stop: this.#stop.signal,
+      onNext: () => this.#wake?.(),
+      onRefused: (error) => this.#notRenewed(error),
+    });
     this.#clock = options.clock ?? Date.now;
     const reader = (lane: Lane) => new LaneReader(lane, options.buffer, options.gateway, this.#clock);
     this.#lanes = { alarm: reader('alarm'), live: reader('live'), backlog: reader('backlog') };
@@ -73,13 +73,12 @@ class BufferForwarder implements Forwarder {
   }
 
   reconnect(): void {
-    if (this.#status.state === 'forwarding') this.#successor.request();
+    if (this.#status.state === 'forwarding') this.#connection.renew();
     else this.#tryNow?.();
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#successor.drop();
     this.#wake?.();
     const late = new AbortController();
     const timeout = sleep(this.#limits.closeMs, undefined, { signal: late.signal }).catch(() => {});
@@ -95,14 +94,13 @@ class BufferForwarder implements Forwarder {
       try {
         if (!started) await this.#skipEmptyLanes();
         started = true;
-        this.#producer = await this.#connect();
+        await this.#connection.open();
         this.#update({ state: 'forwarding', warning: undefined });
         await this.#forward();
       } catch (error) {
         if (!this.#stop.signal.aborted) this.#failed(error);
       }
-      this.#successor.drop();
-      await this.#closeProducer();
+      await this.#connection.close();
       for (const reader of this.#readers) reader.rewind();
       await this.#backOff();
     }
@@ -116,29 +114,9 @@ class BufferForwarder implements Forwarder {
     for (const reader of this.#readers) if (lanes[reader.lane] === 0) reader.startAtEnd();
   }
 
-  async #open(): Promise<Producer> {
-    const opening = this.#options.kafka();
-    try {
-      return await within(this.#limits.openMs, 'connecting to Kafka', opening);
-    } catch (error) {
-      opening.then((late) => closeWithin(late, PRODUCER_CLOSE_MS)).catch(() => {});
-      throw error;
-    }
-  }
-
-  async #connect(): Promise<Producer> {
-    const opening = this.#open();
-    try {
-      return await unless(this.#stop.signal, opening);
-    } catch (error) {
-      if (this.#stop.signal.aborted) opening.then((late) => closeWithin(late, PRODUCER_CLOSE_MS)).catch(() => {});
-      throw error;
-    }
-  }
-
   async #forward(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      await this.#succeed();
+      if (await this.#connection.takeNext()) this.#renewed();
       await this.#readAhead();
       if (this.#readers.every(({ waiting }) => waiting.length === 0)) {
         await this.#news();
@@ -150,17 +128,12 @@ class BufferForwarder implements Forwarder {
     }
   }
 
-  /** Goes on with the next producer, if one is ready. */
-  async #succeed(): Promise<void> {
-    const next = this.#successor.take();
-    if (next === undefined) return;
-    await this.#closeProducer();
-    this.#producer = next;
+  #renewed(): void {
     this.#update({ warning: undefined });
     this.#options.log.info({}, 'forwarding goes on over a new connection to Kafka');
   }
 
-  #notSucceeded(error: unknown): void {
+  #notRenewed(error: unknown): void {
     const warning = `a new connection cannot be made, and forwarding goes on over the old one: ${messageOf(error)}`;
     if (warning !== this.#status.warning) this.#options.log.warn({ err: error }, warning);
     this.#update({ warning });
@@ -169,12 +142,6 @@ class BufferForwarder implements Forwarder {
       () => this.reconnect(),
       () => {},
     );
-  }
-
-  async #closeProducer(): Promise<void> {
-    const producer = this.#producer;
-    this.#producer = undefined;
-    if (producer) await closeWithin(producer, PRODUCER_CLOSE_MS);
   }
 
   async #sendBatch(): Promise<void> {
@@ -189,7 +156,7 @@ class BufferForwarder implements Forwarder {
     );
     this.#update({ inFlight: records.length });
     const started = performance.now();
-    const answer = this.#producer!.send([{ topic: this.#options.topic, records }]);
+    const answer = this.#connection.producer.send([{ topic: this.#options.topic, records }]);
     const sending = unless(this.#abandon.signal, within(this.#limits.sendMs, 'Kafka’s answer', answer));
     const [sent, read] = await Promise.allSettled([sending, this.#readAhead()]);
     this.#update({ inFlight: 0 });
@@ -251,7 +218,7 @@ class BufferForwarder implements Forwarder {
 
   /** Resolves when something new is in the buffer, or to stop. */
   #news(): Promise<void> {
-    if (this.#stop.signal.aborted || this.#successor.isReady || this.#readers.some(({ hasNews }) => hasNews)) {
+    if (this.#stop.signal.aborted || this.#connection.hasNext || this.#readers.some(({ hasNews }) => hasNews)) {
       return Promise.resolve();
     }
     return new Promise((resolve) => {

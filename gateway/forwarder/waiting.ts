@@ -28,7 +28,7 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     reject(new HeadwaterError('KAFKA_SILENT', `${what} took longer than ${ms / 1_000} s`, { retryable: true }));
-  }, ms);
+  }, ms).unref();
   try {
     return await Promise.race([promise, late]);
   } finally {

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { crc32 } from 'node:zlib';
 import { type Evicted, HeadwaterError } from '../../contract/index.ts';
 import { type Epoch, newEpoch } from './epochs.ts';
 import { migrateFrames } from './frames.ts';
@@ -113,7 +114,7 @@ export function createTables(db: DatabaseSync, state: State): void {
     CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT);
     PRAGMA user_version = ${SCHEMA_VERSION};
   `);
-  db.prepare('INSERT INTO state VALUES (1, ?)').run(JSON.stringify(state));
+  db.prepare('INSERT INTO state VALUES (1, ?)').run(encodeState(state));
   db.exec('COMMIT');
 }
 
@@ -133,7 +134,7 @@ export function readState(db: DatabaseSync): State | undefined {
     );
   }
   const row = db.prepare('SELECT json FROM state').get();
-  const state = JSON.parse(row?.json as string) as State & { readonly incarnation?: string };
+  const state = decodeState(row?.json) as State & { readonly incarnation?: string };
   if (state.epochs) return state;
   const { incarnation, ...rest } = state;
   const after = [0, 0, 0] as const;
@@ -143,6 +144,22 @@ export function readState(db: DatabaseSync): State | undefined {
     epochs: [{ incarnation: incarnation!, after: [...after] }],
     released: headsOf(db, state),
   };
+}
+
+/** With a checksum behind it: of all that is here, a wrong number in it would be told by nothing else. */
+export function encodeState(state: State): string {
+  return withChecksum(JSON.stringify(state));
+}
+
+function withChecksum(json: string): string {
+  return json + crc32(json).toString(16).padStart(8, '0');
+}
+
+function decodeState(text: unknown): unknown {
+  if (typeof text !== 'string') throw new Damage('the row of the state is gone');
+  const json = text.slice(0, -8);
+  if (crc32(json) !== Number.parseInt(text.slice(-8), 16)) throw new Damage('the checksum of the state is wrong');
+  return JSON.parse(json);
 }
 
 /** Where the records of each lane begin. */
@@ -156,11 +173,13 @@ function headsOf(db: DatabaseSync, { last }: State): State['released'] {
   }) as State['released'];
 }
 
-/** From layout 1: the memory of QoS 2, and a wider window of frames. */
+/** From layout 1: the memory of QoS 2, a wider window of frames, and a checksum of the state. */
 function migrate(db: DatabaseSync): void {
   db.exec(`BEGIN IMMEDIATE; ${INBOUND}`);
   try {
     migrateFrames(db);
+    const { json } = db.prepare('SELECT json FROM state').get() ?? {};
+    if (typeof json === 'string') db.prepare('UPDATE state SET json = ?').run(withChecksum(json));
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
   } catch (error) {
     db.exec('ROLLBACK');

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { type Evicted, LANES } from '../../contract/index.ts';
-import { endOf, rowOf, sequenceOf } from './database.ts';
+import { endOf, readState, rowOf, sequenceOf } from './database.ts';
 import { FRAME_WINDOW } from './frames.ts';
 import { KINDS } from './protocol.ts';
 import { open, Store } from './store.ts';
@@ -149,7 +149,7 @@ export class ModelledBuffer {
   }
 
   #after(): void {
-    const { commits } = JSON.parse(this.#db.prepare('SELECT json FROM state').get()!.json as string);
+    const { commits } = readState(this.#db)!;
     if (commits !== this.#committed.commits) this.#committed = { age: this.#age, wall: this.#clock.wall(), commits };
     this.#store.checkpoint();
     this.#check();

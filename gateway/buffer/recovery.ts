@@ -16,6 +16,7 @@ import {
   saysDiskFailed,
 } from './database.ts';
 import { newEpoch } from './epochs.ts';
+import { ID_TABLES, UNSOUND } from './ids.ts';
 import { commitsBehindDamage } from './journal.ts';
 import { inTransaction, salvage, tell } from './salvage.ts';
 import { type Note, newSession, readNote, signOfReplacement, writeNote } from './session.ts';
@@ -105,6 +106,10 @@ function openSound(path: string, walLimit: number, now: number): { db: DatabaseS
     check(db, path);
     const found = readState(db);
     if (found) {
+      for (const table of ID_TABLES) {
+        const unsound = db.prepare(`SELECT 1 FROM ${table} WHERE ${UNSOUND[table]} LIMIT 1`).get();
+        if (unsound) throw new Damage(`a row of table ${table} is none`);
+      }
       // One end a query: for both in one, SQLite reads all that is between.
       for (const end of ['min(id)', 'max(id)']) {
         const select = db.prepare(`SELECT ${end} FROM records WHERE id > ? AND id < ?`);

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { type Evicted, HeadwaterError, type Rejected } from '../../contract/index.ts';
 import {
+  encodeState,
   endOf,
   openDatabase,
   readState,
@@ -14,6 +15,7 @@ import {
 } from './database.ts';
 import { newEpoch } from './epochs.ts';
 import { migrateFrames } from './frames.ts';
+import { ID_TABLES, type IdTable, UNSOUND } from './ids.ts';
 import { KINDS } from './protocol.ts';
 
 const CHUNK = 1000;
@@ -50,10 +52,9 @@ export function salvage({ damaged: path, aside, walLimit, db, state, now }: Salv
         if (before) copyLane(damaged, db, state, lane, before);
         else renumberLane(damaged, db, state, lane);
       }
-      copyTable(damaged, db, 'frames', 5);
-      copyTable(damaged, db, 'packets', 4);
-      copyTable(damaged, db, 'inbound', 4);
+      for (const table of ID_TABLES) copyTable(damaged, db, table);
       migrateFrames(db);
+      for (const table of ID_TABLES) db.exec(`DELETE FROM ${table} WHERE ${UNSOUND[table]}`);
     } finally {
       damaged.close();
     }
@@ -83,7 +84,7 @@ export function inTransaction(db: DatabaseSync, state: State, write: () => void)
   db.exec('BEGIN IMMEDIATE');
   try {
     write();
-    db.prepare('UPDATE state SET json = ?').run(JSON.stringify(state));
+    db.prepare('UPDATE state SET json = ?').run(encodeState(state));
     db.exec('COMMIT');
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
@@ -226,13 +227,9 @@ function isSound({ kind, ts, value }: Record<string, unknown>): boolean {
 }
 
 /** As far as it can be read: without this memory a repeat is stored twice, no more. */
-function copyTable(
-  from: DatabaseSync,
-  to: DatabaseSync,
-  table: 'frames' | 'packets' | 'inbound',
-  columns: number,
-): void {
+function copyTable(from: DatabaseSync, to: DatabaseSync, table: IdTable): void {
   to.exec('BEGIN IMMEDIATE');
+  const columns = table === 'frames' ? 5 : 4;
   const insert = to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
   try {
     for (const row of from.prepare(`SELECT * FROM ${table} LIMIT ${MOST_IDS}`).iterate())

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -257,8 +258,19 @@ test('a buffer written by the first layout is taken over with its records and wh
   const clock = new TestClock();
   const first = new Store(optionsFor(dir.path), clock);
   first.commit([message('kept')], none);
+  const { counts } = first.status();
   first.close();
+  rmSync(`${dir.path}/buffer.session`);
   const db = new DatabaseSync(`${dir.path}/buffer.db`);
+  const state = {
+    incarnation: first.incarnation,
+    last: [0, 1, 0],
+    waiting: [0, 1, 0],
+    counts,
+    ageMs: clock.now,
+    wallMs: clock.now,
+  };
+  db.prepare('UPDATE state SET json = ?').run(JSON.stringify(state));
   db.exec(`
     DROP TABLE inbound;
     INSERT INTO frames VALUES ('mc-1', 'a1b2c3d4', 1000, '${(0b1011n | (1n << 63n)).toString(16)}', 1);

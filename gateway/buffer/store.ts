@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Evicted, HeadwaterError, LANES } from '../../contract/index.ts';
 import { Ages, type Clock } from './ages.ts';
-import { Damage, endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
+import { Damage, encodeState, endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
 import { asForwarded, epochsAfter } from './epochs.ts';
 import { Evictor } from './eviction.ts';
 import { KINDS, OUTCOMES } from './protocol.ts';
@@ -109,7 +109,7 @@ export class Store {
         this.#state.commits++;
         this.#state.ageMs = this.#ages.now();
         this.#state.wallMs = this.#clock.wall();
-        this.#sql.saveState.run(JSON.stringify(this.#state));
+        this.#sql.saveState.run(encodeState(this.#state));
       }
       this.#sql.commit.run();
       return outcomes;
@@ -195,16 +195,20 @@ export class Store {
     const found: Stored[] = [];
     let size = 0;
     for (const row of this.#sql.peek.iterate(rowOf(lane, after), endOf(lane), records)) {
-      const [sequence, kind] = [sequenceOf(row.id as number), row.kind as number];
-      size += Buffer.byteLength(row.value as string);
+      const { kind, value } = row as { kind: number; value: unknown };
+      const sequence = sequenceOf(row.id as number);
+      if (typeof value !== 'string' || KINDS[kind] === undefined) {
+        throw new Damage(`${LANES[lane]} record ${sequence} is no record`);
+      }
+      size += Buffer.byteLength(value);
       if (size > bytes && found.length > 0) break;
-      const first = KINDS[kind] === 'evicted' ? (JSON.parse(row.value as string) as Evicted).from : sequence;
+      const first = KINDS[kind] === 'evicted' ? (JSON.parse(value) as Evicted).from : sequence;
       const before = found.at(-1)?.sequence ?? (after === this.#shown[lane] && after > 0 ? after : first - 1);
       if (first !== before + 1) {
         throw new Damage(`${LANES[lane]} record ${first} comes after ${before}: what was between them is gone`);
       }
-      const forwarded = asForwarded(this.#state.epochs, lane, sequence, kind, row.value as string);
-      found.push({ lane: LANES[lane]!, sequence, kind: KINDS[kind]!, ...forwarded });
+      const forwarded = asForwarded(this.#state.epochs, lane, sequence, kind, value);
+      found.push({ lane: LANES[lane]!, sequence, kind: KINDS[kind], ...forwarded });
     }
     if (found.length === 0) return found;
     this.#shown[lane] = found.at(-1)!.sequence;

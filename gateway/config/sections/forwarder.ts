@@ -16,10 +16,10 @@ export const forwarder = z
         'Largest batch, before compression; below max.message.bytes of the topic. A slow link gets smaller ones by itself.',
       ),
     linger: duration
-      .pipe(z.number().max(60_000, 'must be at most 1m'))
+      .pipe(z.number().max(5_000, 'must be at most 5s'))
       .default(5)
       .describe(
-        'How long a batch that is not full waits for more. Longer means fewer requests and bytes; alarms never wait.',
+        'How long a batch that is not full waits for more, at most 5s. Longer means fewer requests and bytes; alarms never wait.',
       ),
     compression: z
       .enum(['none', 'gzip', 'zstd'])

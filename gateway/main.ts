@@ -147,10 +147,10 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
     closers.push(() => files.close());
 
     return {
-      addresses: Object.fromEntries([
-        ['http', server.url],
-        ...inputs.inputs.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]])),
-      ]),
+      get addresses() {
+        const listening = inputs.inputs.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]]));
+        return Object.fromEntries([['http', server.url], ...listening]);
+      },
       status: snapshot,
       failed: buffer.failed,
       checkFiles: files.check,

@@ -124,23 +124,37 @@ test('what only a restart can change is named each time until it was restarted, 
   expect((await gateway.status()).status.gateway).toBe('gw-1');
 });
 
-test('an input that cannot be started stands as failed with the reason, and is tried again by the next reload', async () => {
-  const blocker = createServer();
-  await new Promise<void>((listening) => blocker.listen(0, '127.0.0.1', listening));
-  const { port } = blocker.address() as { port: number };
-  const { site, gateway, reload } = await open('  host: { every: 1h }');
-  await using _ = site;
-  site.write(`  host: { every: 1h }\n  mqtt: { port: ${port}, anonymous: true }`);
-  await reload();
-  const { health } = await gateway.status();
-  expect(health).toMatchObject({
-    state: 'failing',
-    reasons: [expect.stringContaining('another program holds it'), expect.anything()],
-  });
-  await new Promise((closed) => blocker.close(closed));
-  await reload();
-  await vi.waitFor(async () => expect(await inputsOf(gateway)).toEqual(['host ok', 'mqtt ok']));
-});
+test.each<[string, (site: Site, gateway: Gateway, reload: () => Promise<unknown>) => Promise<unknown>]>([
+  ['the next reload', (_site, _gateway, reload) => reload()],
+  [
+    'a change of its files',
+    (site, gateway) => {
+      site.file('ann.password', 'another');
+      return gateway.checkFiles();
+    },
+  ],
+])(
+  'an input that cannot be started stands as failed with the reason, and is tried again by %s',
+  async (_name, again) => {
+    const blocker = createServer();
+    await new Promise<void>((listening) => blocker.listen(0, '127.0.0.1', listening));
+    const { port } = blocker.address() as { port: number };
+    const { site, gateway, reload } = await open('  host: { every: 1h }');
+    await using _ = site;
+    site.write(`  host: { every: 1h }\n  mqtt: { port: ${port}, accounts: [${account('ann')}] }`);
+    await reload();
+    await gateway.checkFiles();
+    const { health } = await gateway.status();
+    expect(health).toMatchObject({
+      state: 'failing',
+      reasons: expect.arrayContaining([expect.stringContaining('another program holds it')]),
+    });
+    await new Promise((closed) => blocker.close(closed));
+    await again(site, gateway, reload);
+    await vi.waitFor(async () => expect(await inputsOf(gateway)).toEqual(['host ok', 'mqtt ok']));
+    expect(gateway.addresses.mqtt).toBe(`mqtt://127.0.0.1:${port}`);
+  },
+);
 
 test('changed paths are told by their deepest difference', () => {
   const before = { a: { b: 1, c: [1, { d: 2 }] }, e: 1 };

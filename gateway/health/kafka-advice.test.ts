@@ -10,6 +10,7 @@ test.each([
   ['Connection error: unable to verify the first certificate', 'caFile'],
   ['Connection error: self-signed certificate in certificate chain', 'caFile'],
   ['Connection error: certificate has expired', 'clock'],
+  ['Connection error: certificate is not yet valid', 'clock'],
   ["Hostname/IP does not match certificate's altnames: Host: a. is not in the cert's altnames: DNS:b", 'kafka.brokers'],
   ['Connection error: 00C8:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required', 'certFile'],
   ['Connection error: getaddrinfo ENOTFOUND kafka-1.example.org', 'name server'],

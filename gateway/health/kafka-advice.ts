@@ -9,7 +9,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/authentication failed|invalid credentials/i, 'check kafka.username and what stands in kafka.passwordFile'],
   [/issuer|self-signed|unable to verify/i, 'kafka.caFile is not the authority that signed the brokers’ certificates'],
   [/altname|does not match certificate/i, 'kafka.brokers must have the names that stand in the brokers’ certificates'],
-  [/certificate has expired/i, 'the brokers’ certificates have expired, or this machine’s clock is wrong'],
+  [
+    /certificate (has expired|is not yet valid)/i,
+    'the brokers’ certificates have expired, or this machine’s clock is wrong',
+  ],
   [/ENOTFOUND|EAI_AGAIN|getaddrinfo/i, 'check the name server of this machine and kafka.brokers'],
   [
     /ECONN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|timeout|closed connection|disconnected|longer than/i,

@@ -92,7 +92,7 @@ export class RunningInputs {
     if (running === undefined) return;
     const { plan, input } = running;
     const loaded = await plan.load();
-    if (loaded.renew) {
+    if (loaded.renew && !(input instanceof Failed)) {
       loaded.renew(input);
       this.#running.set(key, { plan, input, loaded });
     } else {

@@ -155,3 +155,32 @@ test('reads held messages by the formats and the transform of their input, and r
   expect(submissions.map(({ id }) => id?.kind === 'packet' && id.packetId).sort()).toEqual([1, 2, 3]);
   expect(rules.counts.dropped.deadband).toBe(1);
 });
+
+test('a QoS 2 id that is used again after it was forgotten keeps its place, also where the buffer is full at first', async () => {
+  const remembered = new Set<number>();
+  const stored: number[] = [];
+  let full = true;
+  // As the buffer does it: what it knows is not stored again, and what is only to be forgotten needs no room.
+  const submit = async ({ entries, id, forget }: Submission): Promise<Outcome> => {
+    if (forget) remembered.delete(forget.packetId!);
+    if (id?.kind !== 'inbound') return 'stored';
+    if (full) return 'refused';
+    if (remembered.has(id.packetId)) return 'duplicate';
+    remembered.add(id.packetId);
+    stored.push(Reading.parse(JSON.parse(entries[0]!.value)).value);
+    return 'stored';
+  };
+  const { receive } = await open(submit);
+  const publish = (value: number) => {
+    const packet = { client: 'c', packetId: 1, dup: false, once: true };
+    return receive({ source: 'mqtt', topic: 'devices/d/x', payload: Buffer.from(`${value}`), packet }).outcome;
+  };
+  const release = () =>
+    receive({ source: 'mqtt', payload: Buffer.alloc(0), forget: { client: 'c', packetId: 1 } }).outcome;
+  await Promise.all([publish(1), publish(1), release(), publish(2), release(), publish(3)]);
+  clock.set = true;
+  setTimeout(() => {
+    full = false;
+  }, 1_500);
+  await vi.waitFor(() => expect(stored).toEqual([1, 2, 3]), 10_000);
+});

@@ -56,6 +56,7 @@ export class Broker {
   readonly #ofClient = new WeakMap<Client, DeviceConnection>();
   readonly #byId = new Map<string, DeviceConnection>();
   readonly #silence: NodeJS.Timeout;
+  #closing = false;
   /** Whether anybody ever subscribed. */
   #subscribed: boolean;
 
@@ -97,7 +98,9 @@ export class Broker {
         const connection = client === null ? undefined : this.#ofClient.get(client);
         const { topic, qos, retain } = packet;
         const payload = packet.payload as Buffer;
-        if (connection) this.#hooks.will(connection, { topic, payload, qos, retain, packetId: 0, dup: false });
+        // A gateway that is being stopped is no sign of a device that has vanished.
+        if (connection && !this.#closing)
+          this.#hooks.will(connection, { topic, payload, qos, retain, packetId: 0, dup: false });
         done(new Error('wills are handed on with the other messages'));
       },
       authorizeSubscribe: (client, subscription, done) => {
@@ -140,17 +143,21 @@ export class Broker {
     });
   }
 
-  /** Gives a message to those who subscribed to its topic; resolves when it is queued for each. */
+  /** Gives a message to those who subscribed to its topic; resolves when it is queued for each, or was dropped because the broker is closing. */
   deliver({ topic, payload, qos, retain }: Publish): Promise<void> {
     if (!isDeliverable(topic)) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     // A copy: the payload is a part of a chunk of which nothing else may have to stay in memory.
     const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos, retain, dup: false } as const;
-    this.#aedes.publish(packet, (error) => (error ? reject(error) : resolve()));
+    this.#aedes.publish(packet, (error) => {
+      if (error) this.#hooks.onDropped();
+      resolve();
+    });
     return promise;
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     clearInterval(this.#silence);
     await new Promise<void>((resolve) => this.#aedes.close(resolve));
     for (const connection of this.#connections) connection.close();
@@ -198,7 +205,8 @@ export class Broker {
 
   #onError(client: Client, error: Error): void {
     const connection = this.#ofClient.get(client);
-    if ('errorCode' in error || OTHER_ENDINGS.has(error.message) || connection === undefined) {
+    // Those with a code are the system's, such as a full disk under the sessions.
+    if ('errorCode' in error || 'code' in error || OTHER_ENDINGS.has(error.message) || connection === undefined) {
       this.#hooks.onClientError(client.id ?? 'not yet connected', error);
     } else this.#hooks.broken(connection, new PacketError('PACKET_MALFORMED', error.message), NO_BYTES);
   }

@@ -46,6 +46,8 @@ export interface MqttInput extends Input {
 }
 
 const source = 'mqtt';
+/** Who has not finished the handshake by then makes room for others. */
+const HANDSHAKE_WITHIN_MS = 10_000;
 const NOTHING = Buffer.alloc(0);
 
 /** MQTT 3.1.1 devices, through a broker of the gateway's own. */
@@ -218,7 +220,7 @@ function tlsOptions({ cert, key, clientCa, clientCertificates }: NonNullable<Mqt
     requestCert: true,
     rejectUnauthorized: clientCertificates !== 'optional',
   };
-  return { cert, key, minVersion: 'TLSv1.2', ...clients };
+  return { cert, key, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_WITHIN_MS, ...clients };
 }
 
 /** @throws HeadwaterError `MQTT_PORT` */

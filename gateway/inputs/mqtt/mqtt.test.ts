@@ -126,6 +126,14 @@ test('new accounts cut off those who are gone, and change what the others may do
   expect(submissions.map(({ entries }) => entries[0]?.kind)).toEqual(['rejected', 'reading']);
 });
 
+test('a gateway that is stopped does not pass for devices that vanished', async () => {
+  const { device, input, messages } = await open();
+  await device({ will: { topic: 'devices/d', payload: Buffer.from('{}'), qos: 1, retain: false } });
+  await input.close();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(messages).toEqual([]);
+});
+
 test('a port that is taken is named', async () => {
   const { input } = await open();
   const second = mqttInput({ host: '127.0.0.1', port: input.port, maxClients: 10 });

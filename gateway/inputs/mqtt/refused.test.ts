@@ -1,5 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import type { Outcome } from '../../buffer/index.ts';
+import { type Outcome, openBuffer } from '../../buffer/index.ts';
+import { Decoder } from '../decode/decode.ts';
+import type { Message } from '../input.ts';
 import { testBrokers } from './testing.ts';
 
 const { open } = testBrokers();
@@ -37,6 +42,41 @@ test('a full buffer closes who publishes and lets nobody in, until it says that 
   await back.publishAsync('devices/d/x', '1', { qos: 1 });
   await idle.publishAsync('devices/d/x', '1', { qos: 1 });
   expect(input.status().state).toBe('ok');
+});
+
+test('with a real buffer: refused until it has fallen below its low-water mark, and everything acknowledged is there', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'headwater-full-'));
+  const buffer = await openBuffer({ dir, maxBytes: 2 ** 20, maxAgeMs: 1e9, whenFull: 'reject-new', liveWithinMs: 1e9 });
+  try {
+    const decoder = new Decoder({ gateway: 'gw', site: 's' });
+    const receive = (message: Message) => {
+      const submission = decoder.decode(message, Date.now());
+      return { id: submission.id, outcome: buffer.submit(submission) };
+    };
+    const accepts = async () => (await buffer.status()).problem === null;
+    const { device, input } = await open({}, Object.assign(receive, { accepts }));
+    const client = await device();
+    let acknowledged = 0;
+    const values = JSON.stringify({ values: Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`m${n}`, n])) });
+    const closed = new Promise<boolean>((resolve) => client.once('close', () => resolve(false)));
+    const publish = () => client.publishAsync('devices/d', values, { qos: 1 }).then(() => true);
+    while (await Promise.race([publish(), closed])) acknowledged++;
+    await expect(device()).rejects.toMatchObject({ code: 3 });
+    const limit = { records: 100_000, bytes: 2 ** 30 };
+    const stored = await buffer.peek('live', 0, limit);
+    expect(stored.length).toBe(acknowledged * 100);
+
+    await buffer.release('live', Math.floor(stored.length * 0.02));
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await expect(device(), 'it is still above the low-water mark').rejects.toMatchObject({ code: 3 });
+    await buffer.release('live', Math.floor(stored.length * 0.5));
+    const back = await vi.waitFor(() => device(), { timeout: 10_000, interval: 100 });
+    await back.publishAsync('devices/d', values, { qos: 1 });
+    expect(input.status()).toMatchObject({ state: 'ok', lost: 0 });
+  } finally {
+    await buffer.close();
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test('a QoS 0 message that could not be kept is counted as lost, and its sender is told by the closed connection', async () => {

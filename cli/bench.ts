@@ -5,6 +5,8 @@ const BENCHES: Record<string, () => Promise<{ run(args: string[]): Promise<void>
   ingest: () => import('../bench/ingest.ts'),
   idle: () => import('../bench/idle.ts'),
   subscribe: () => import('../bench/subscribe.ts'),
+  drain: () => import('../bench/drain.ts'),
+  wear: () => import('../bench/wear.ts'),
   windows: () => import('../bench/windows.ts'),
   latency: () => import('../bench/latency.ts'),
 };

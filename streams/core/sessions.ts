@@ -13,6 +13,11 @@ export function touching(slot: Slot, ts: number, gapMs: number): Window[] {
   return near.sort((a, b) => a.start - b.start);
 }
 
+/** Whether a record lies between the first and the last of a session, which then stays as long as it was. */
+export function isInside(session: Window, ts: number, gapMs: number): boolean {
+  return ts >= session.start && ts <= session.end - gapMs;
+}
+
 /** The session that begins where those `near` and the record begin: one of them, or a new one. */
 export function openSession(
   store: SeriesStore,

@@ -4,7 +4,7 @@ import type { Origin } from './event-time.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
 import type { WindowSize, WindowsTo } from './plan.ts';
 import { type Kind, type Series, SeriesStore, type Slot, type Window } from './series.ts';
-import { growSession, openSession, touching } from './sessions.ts';
+import { growSession, isInside, openSession, touching } from './sessions.ts';
 import type { InputRecord, OutputRecord, StateChange } from './task.ts';
 import { windowRows } from './window-rows.ts';
 
@@ -110,13 +110,17 @@ export class Windows {
     const gapMs = this.#kinds[size]!.ms;
     const slot = known?.slots[size];
     const last = slot?.last;
-    if (last !== undefined && ts >= last.start && ts <= last.end - gapMs) {
-      this.#collect(last, ts, record.offset);
-      this.#closing.touched(last);
+    const isLast = last !== undefined && isInside(last, ts, gapMs);
+    const near = slot === undefined || isLast ? [] : touching(slot, ts, gapMs);
+    const inside = isLast ? last : near.find((session) => isInside(session, ts, gapMs));
+    if (inside !== undefined) {
+      slot!.last = inside;
+      this.#collect(inside, ts, record.offset);
+      this.#closing.touched(inside);
       return known;
     }
-    const near = slot === undefined ? [] : touching(slot, ts, gapMs);
-    if (near.length === 0 && this.#isSessionOver(slot, ts, gapMs, origin)) {
+    // It might reach one that is forgotten, even where it touches one that is not.
+    if (this.#isSessionOver(slot, ts, gapMs, origin)) {
       this.#tooLate(name, ts, ts, ts + gapMs, origin, value, record);
       return known;
     }

@@ -1,6 +1,8 @@
 import { ALL_TOPICS, decode } from '../../contract/index.ts';
 import type { InputRecord, OutputRecord, Step, Task } from '../core/index.ts';
 
+export { Lives } from './lives.ts';
+
 export interface Sent {
   readonly key?: string | null;
   readonly headers?: Readonly<Record<string, string>>;

@@ -41,7 +41,14 @@ function brokerPlan(
   return {
     at: 'inputs.mqtt',
     key: 'inputs.mqtt',
-    fixed: { 'inputs.mqtt.host': host, 'inputs.mqtt.port': port, 'inputs.mqtt.tls': tls !== undefined },
+    fixed: {
+      'inputs.mqtt.host': host,
+      'inputs.mqtt.port': port,
+      'inputs.mqtt.tls': tls !== undefined,
+      // Whether a server asks for certificates is settled when it is made; whose it takes is not.
+      'inputs.mqtt.tls.clientCaFile': tls?.clientCaFile !== undefined,
+      'inputs.mqtt.tls.clientCertificates': tls?.clientCertificates ?? 'required',
+    },
     files: [tls?.certFile, tls?.keyFile, tls?.clientCaFile, ...accounts.map(({ passwordFile }) => passwordFile)].filter(
       (f) => f !== undefined,
     ),

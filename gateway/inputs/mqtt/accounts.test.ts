@@ -138,6 +138,23 @@ describe('a client certificate', () => {
     await expect(device({ ...by(other) })).rejects.toThrow();
   });
 
+  test('of another authority is taken from the moment the gateway is told so, and those of the old one no longer', async () => {
+    const { input, device } = await open({ tls, accounts: new Map() });
+    await device(by(pump));
+    const other = { ...by(await stranger.issue({ name: 'pump', client: true })), ca: authority.ca };
+    await expect(device(other)).rejects.toThrow();
+    const { cert, key } = tls;
+    input.renew({
+      host: '127.0.0.1',
+      port: 0,
+      maxClients: 10,
+      accounts: new Map(),
+      tls: { cert, key, clientCa: stranger.ca },
+    });
+    await device(other);
+    await expect(device(by(pump))).rejects.toThrow();
+  });
+
   test('can be had beside passwords where it is optional, but a false one is no way in', async () => {
     const accounts = new Map([['dev', { ...OWN, passwordHash: await hashPassword('secret') }]]);
     const { device } = await open({ tls: { ...tls, clientCertificates: 'optional' }, accounts });

@@ -34,6 +34,13 @@ export function settledUntil({ live, complete, silent }: Progress): number {
   return silent ? live : (complete ?? live);
 }
 
+/** How time passes where records come from. */
+export interface Passage {
+  combined(): Progress;
+  /** See `settledUntil`. */
+  settled(): number;
+}
+
 /** Event times this far past the broker's own are taken for a wrong clock. */
 const AHEAD_MS = 60_000;
 /** After this long without records an origin is silent. */
@@ -56,7 +63,7 @@ interface Tracked extends Origin {
 
 type Saved = [number, number, number, number, 0 | 1, number, 0 | 1];
 
-export class EventTime {
+export class EventTime implements Passage {
   readonly #origins = new Map<string, Tracked>();
   #changed: Tracked[] = [];
   #last: Tracked | undefined;
@@ -163,6 +170,10 @@ export class EventTime {
       if (quietFor < SILENT_MS) silent = false;
     }
     return { live, complete: Number.isFinite(complete) ? complete : null, silent };
+  }
+
+  settled(): number {
+    return settledUntil(this.combined());
   }
 
   #touch(origin: Tracked): void {

@@ -44,7 +44,7 @@ interface Parts {
 export class StepTask implements Task {
   readonly #segment: Segment;
   readonly #reads = new Map<string, Read>();
-  /** By source topic; one for all, unless the sources are joined: then each side has its own. */
+  /** By source topic: one may be read far ahead of another. */
   readonly #times = new Map<string, EventTime>();
   readonly #outbox: Outbox;
   readonly #wiring: Wiring;
@@ -55,16 +55,14 @@ export class StepTask implements Task {
     this.#segment = segment;
     this.#outbox = new Outbox(segment.id);
     const tables = new Tables(segment.tables);
-    const joined = segment.nodes.some((node) => node.kind === 'join');
-    const shared = new EventTime();
-    for (const { source } of segment.sources) this.#times.set(source.topic.name, joined ? new EventTime() : shared);
+    for (const { source } of segment.sources) this.#times.set(source.topic.name, new EventTime());
     const upstreams = new Map<Node, Upstreams>();
     for (const { node, upstreamTasks } of segment.internals) upstreams.set(node, new Upstreams(upstreamTasks));
     const entryOf = (node: Node): Entry =>
       node.kind === 'source' ? this.#times.get(node.source.topic.name)! : upstreams.get(node)!;
     this.#wiring = new Wiring(segment, { partition, tables, outbox: this.#outbox, entryOf });
     const { joins, windows, processes } = this.#wiring;
-    const times = segment.timed ? [...new Set(this.#times.values())] : [];
+    const times = segment.timed ? [...this.#times.values()] : [];
     this.#parts = { upstreams: [...upstreams.values()], times, tables: [tables], joins, windows, processes };
     this.#readInputs(upstreams, tables);
   }
@@ -130,9 +128,8 @@ export class StepTask implements Task {
     for (const processes of this.#wiring.processes) processes.tick(now);
     if (!this.#segment.timed || this.#times.size === 0) return;
     let quiet = false;
-    for (const time of new Set(this.#times.values())) {
-      const topics = [...this.#times].filter(([, of]) => of === time).map(([topic]) => topic);
-      const silent = time.tick(now, behind !== undefined && topics.some(behind));
+    for (const [topic, time] of this.#times) {
+      const silent = time.tick(now, behind?.(topic));
       for (const origin of silent) this.#moved(origin, true);
       if (silent.length > 0 || time.isEmpty) quiet = true;
     }

@@ -1,5 +1,5 @@
 import { Agenda } from './agenda.ts';
-import { type Origin, type Progress, settledUntil } from './event-time.ts';
+import type { Origin, Passage, Progress } from './event-time.ts';
 import type { Row, Sink } from './operators.ts';
 import type { JoinWithin } from './plan.ts';
 import type { StateChange } from './task.ts';
@@ -37,7 +37,7 @@ type SavedHeld = [ts: number, appendedAt: number, offset: number, matched: 0 | 1
 export interface StreamJoinOptions {
   readonly partition: number;
   /** How far time has come on each side. */
-  readonly progress: readonly [() => Progress, () => Progress];
+  readonly passages: readonly [Passage, Passage];
   /** Topics that the sides are named after. */
   readonly topics: readonly [string, string];
   readonly emit: Sink;
@@ -52,7 +52,7 @@ export interface StreamJoinOptions {
  *   out alone, once, in a left or outer join.
  * - A pair comes out at once, when its second record comes; duplicates make pairs of their own.
  */
-export class StreamJoin {
+export class StreamJoin implements Passage {
   /** The time of what comes out, for what follows in the same task. */
   readonly origin: Origin = { name: '', live: 0, complete: 0 };
   readonly #declaration: JoinWithin;
@@ -75,8 +75,12 @@ export class StreamJoin {
   }
 
   combined(): Progress {
-    const [left, right] = this.#options.progress;
-    return { live: this.origin.live, complete: this.origin.complete, silent: left().silent && right().silent };
+    const silent = this.#options.passages.every((passage) => passage.combined().silent);
+    return { live: this.origin.live, complete: this.origin.complete, silent };
+  }
+
+  settled(): number {
+    return this.origin.live;
   }
 
   /** @returns false where the record has no key */
@@ -114,8 +118,8 @@ export class StreamJoin {
 
   /** Looks how far time has come, and lets go what is over. @returns whether the time of what comes out moved */
   advance(): boolean {
-    const [left, right] = this.#options.progress;
-    const settled = Math.min(settledUntil(left()), settledUntil(right())) - this.#declaration.graceMs;
+    const [left, right] = this.#options.passages;
+    const settled = Math.min(left.settled(), right.settled()) - this.#declaration.graceMs;
     if (settled <= this.#settled) return false;
     this.#settled = settled;
     this.#settledChanged = true;

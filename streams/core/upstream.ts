@@ -1,5 +1,5 @@
 import { CONTRACT_VERSION, HEADER } from '../../contract/index.ts';
-import type { Origin, Progress } from './event-time.ts';
+import { type Origin, type Passage, type Progress, settledUntil } from './event-time.ts';
 import type { InputRecord, OutputRecord, StateChange } from './task.ts';
 
 /**
@@ -17,7 +17,7 @@ export function watermarkRecords(topic: string, partitions: number, from: number
 }
 
 /** What all upstream tasks have said, as one origin. Until each has spoken nothing is known. */
-export class Upstreams {
+export class Upstreams implements Passage {
   readonly origin: Origin = { name: '', live: 0, complete: 0 };
   readonly #marks: (Progress | undefined)[];
   readonly #changed = new Set<number>();
@@ -58,6 +58,11 @@ export class Upstreams {
       if (!mark.silent) silent = false;
     }
     return { live, complete: Number.isFinite(complete) ? complete : null, silent };
+  }
+
+  /** A task that is silent is not waited for, however far it has come. */
+  settled(): number {
+    return Math.min(...this.#marks.map((mark) => (mark === undefined ? 0 : settledUntil(mark))));
   }
 
   *takeChanges(): Iterable<StateChange> {

@@ -1,6 +1,6 @@
 import { CONTRACT_VERSION, encode, HEADER } from '../../contract/index.ts';
 import type { Segment, SegmentEnd } from './compile.ts';
-import type { Origin, Progress } from './event-time.ts';
+import type { Origin, Passage, Progress } from './event-time.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
 import { entriesOf, inputsOf, originTopicOf } from './graph.ts';
 import { compileOperator, fanOut, type Row, type Sink } from './operators.ts';
@@ -16,9 +16,8 @@ import { Windows } from './windows.ts';
 export const TIME = 'ts';
 
 /** How time passes where records enter a stage. */
-export interface Entry {
+export interface Entry extends Passage {
   originOf(name: string): Origin;
-  combined(): Progress;
 }
 
 /** A stage's graph as functions: each hands its records to the next. */
@@ -113,7 +112,7 @@ export class Wiring {
     let next: Sink | undefined;
     const join = new StreamJoin(node, {
       partition: this.#partition,
-      progress: [this.#progressOf(node.left), this.#progressOf(node.right)],
+      passages: [this.#passageOf(node.left), this.#passageOf(node.right)],
       topics,
       emit: (row) => {
         next ??= this.sinkOf(node);
@@ -125,14 +124,16 @@ export class Wiring {
     this.joins.push(join);
   }
 
-  /** How far the time of a node's records has come. */
-  #progressOf(node: Node): () => Progress {
-    const parts = entriesOf(node).map((entry) => {
-      return entry.kind === 'join' ? this.#joins.get(entry)! : this.#entryOf(entry);
-    });
-    const [first, ...others] = [...new Set(parts)].map((part) => () => part.combined());
-    if (others.length === 0) return first!;
-    return () => others.reduce((slowest, progress) => slower(slowest, progress()), first!());
+  /** How time passes for a node's records. */
+  #passageOf(node: Node): Passage {
+    const parts: Passage[] = entriesOf(node).map((entry) =>
+      entry.kind === 'join' ? this.#joins.get(entry)! : this.#entryOf(entry),
+    );
+    if (parts.length === 1) return parts[0]!;
+    return {
+      combined: () => parts.map((part) => part.combined()).reduce(slower),
+      settled: () => Math.min(...parts.map((part) => part.settled())),
+    };
   }
 
   #compileEnd({ input, end, touched, lateTopic }: SegmentEnd): Sink {
@@ -156,9 +157,10 @@ export class Wiring {
       };
     }
     if (end.kind === 'repartition' && this.#segment.timed) {
-      const progress = this.#progressOf(input);
+      const passage = this.#passageOf(input);
       this.sendWatermark.push(() => {
-        for (const record of watermarkRecords(end.topic, end.partitions, this.#partition, progress())) put(record);
+        for (const record of watermarkRecords(end.topic, end.partitions, this.#partition, passage.combined()))
+          put(record);
       });
     }
     const key: Evaluate | null = end.kind === 'repartition' ? compileExpression(end.key) : null;

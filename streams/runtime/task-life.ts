@@ -20,8 +20,8 @@ import { StateLog } from './state-log.ts';
 import type { TaskCounts } from './status.ts';
 
 const TRANSACTION_TIMEOUT_MS = 10_000;
-/** A table whose last records were compacted away never shows its end: after this long without a record it counts as read. */
-const TABLE_SILENCE_MS = 10_000;
+/** An input that should have more records and gives none for this long counts as read: its last ones may be compacted away, or never show. */
+const INPUT_SILENCE_MS = 10_000;
 const LAST_COMMIT_MS = 3_000;
 /** Records processed without a break: a commit must get its turn in between, or its transaction times out. */
 const SLICE = 1_000;
@@ -48,6 +48,8 @@ export class TaskLife {
   /** Streams that no checkpoint mentions: until one does, each new life reads the tables first. */
   #unread: ReadonlySet<string> = new Set();
   #resting = false;
+  /** When each input last gave a record. */
+  readonly #readAt = new Map<string, number>();
 
   constructor(context: StepContext, reader: PartitionReader, counts: TaskCounts, onEnded: (error: unknown) => void) {
     this.#context = context;
@@ -121,14 +123,20 @@ export class TaskLife {
 
   tick(now: number): void {
     try {
-      if (this.#tables && now - this.#tableRecordAt > TABLE_SILENCE_MS) this.#beginStreams();
+      if (this.#tables && now - this.#tableRecordAt > INPUT_SILENCE_MS) this.#beginStreams();
       if (this.#phase !== 'running') return;
-      this.#task!.tick(now);
+      this.#task!.tick(now, (topic) => this.#isBehind(topic, now));
       const outputs = this.#task!.takeOutputs();
       if (outputs.length > 0) this.#committer!.add(outputs, 0);
     } catch (error) {
       this.#end(error);
     }
+  }
+
+  /** Whether a stream has records to read, so that its silence says nothing. */
+  #isBehind(topic: string, now: number): boolean {
+    if (now - this.#readAt.get(topic)! > INPUT_SILENCE_MS) return false;
+    return !this.#positions.hasReached(topic, this.#positions.endOf(topic));
   }
 
   /** Ends this life. With `flush` what was processed is committed before; without, only a commit under way is waited for. */
@@ -218,7 +226,9 @@ export class TaskLife {
     this.#tables = undefined;
     this.#unread = new Set();
     this.#phase = 'running';
-    this.#counts.restoreMs = this.#context.clock.now() - this.#startedAt;
+    const now = this.#context.clock.now();
+    for (const topic of this.#inputs) this.#readAt.set(topic, now);
+    this.#counts.restoreMs = now - this.#startedAt;
     this.#reader.resume(this.#inputs);
   }
 
@@ -245,6 +255,7 @@ export class TaskLife {
       bytes += (record.value?.length ?? 0) + (record.key?.length ?? 0);
     }
     this.#counts.events += records.length;
+    this.#readAt.set(topic, this.#context.clock.now());
     // Before the committer is told: it may begin a commit at once, and that says how far the task is.
     this.#positions.processed(topic, records.at(-1)!.offset + 1, end);
     committer.add(task.takeOutputs(), bytes);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Gateway } from '../gateway/main.ts';
+import { command as flash } from './gateway-flash.ts';
 import { configFile, forgetStart, leaveWithin, openLog, stopSignal } from './support.ts';
 
 export const command = new Command('gateway').description('the edge gateway: inputs, disk buffer, forwarder');
@@ -74,3 +75,5 @@ command
     process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : `${describeStatus(status, Date.now())}\n`);
     if (status.health.state === 'failing') process.exitCode = 1;
   });
+
+command.addCommand(flash);

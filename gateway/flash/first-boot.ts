@@ -1,0 +1,66 @@
+/** What a card is told beyond the gateway itself. */
+export interface MachineSettings {
+  readonly hostname?: string;
+  readonly wifi?: { readonly ssid: string; readonly password: string; readonly country: string };
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/**
+ * The script that a Raspberry Pi runs once, as root, at its first boot: it installs the package, moves the configuration and its secrets to the root
+ * file system, where only the gateway reads them, and wipes them from the boot partition, which any computer reads. Where a step fails, the files
+ * stay, the log lies beside them, and the next boot is an ordinary one.
+ */
+export function firstBootScript({ hostname, wifi }: MachineSettings): string {
+  return `#!/bin/sh
+# In braces, so that it has been read whole before it wipes itself.
+{
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+boot=$(dirname "$here")
+log=/var/log/headwater-first-boot.log
+exec >>"$log" 2>&1
+trap '[ $? = 0 ] || cp "$log" "$boot/headwater-first-boot.log"' EXIT
+if [ -f "$boot/cmdline.txt" ]; then sed -i '${FORGET}' "$boot/cmdline.txt"; fi
+${hostname === undefined ? '' : setHostname(hostname)}${wifi === undefined ? '' : setWifi(wifi)}
+install -d -m 0750 /etc/headwater
+cp -R "$here/config/." /etc/headwater/
+DEBIAN_FRONTEND=noninteractive dpkg --install --force-confold "$here/gateway.deb"
+chown -R headwater:headwater /etc/headwater
+find /etc/headwater -type d -exec chmod 0750 {} +
+find /etc/headwater -type f -exec chmod 0600 {} +
+sync
+
+find "$here" -type f ! -name gateway.deb -exec shred -u {} +
+rm -rf "$here"
+sync
+systemctl --no-block restart headwater-gateway.service
+exit
+}
+`;
+}
+
+/** Words of the kernel's command line that run the script in place of an ordinary boot, and the sed script that takes them away again. */
+export const RUN_WORDS = (script: string): string =>
+  ` systemd.run=${script} systemd.run_success_action=reboot systemd.run_failure_action=reboot systemd.unit=kernel-command-line.target`;
+const FORGET = 's/ systemd\\.run[^ ]*//g; s/ systemd\\.unit=kernel-command-line\\.target//g';
+
+function setHostname(name: string): string {
+  return `
+old=$(cat "/etc/hostname")
+printf '%s\\n' ${quote(name)} >"/etc/hostname"
+sed -i "s/127\\.0\\.1\\.1.*$old/127.0.1.1\\t${name}/" "/etc/hosts" || true
+hostname ${quote(name)} || true
+`;
+}
+
+/** Raspberry Pi OS is connected by NetworkManager since Debian 12. */
+function setWifi({ ssid, password, country }: NonNullable<MachineSettings['wifi']>): string {
+  const profile = `[connection]\nid=headwater\ntype=wifi\n[wifi]\nmode=infrastructure\nssid=${ssid}\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=${password}\n[ipv4]\nmethod=auto\n[ipv6]\nmethod=auto\n`;
+  return `
+connections="/etc/NetworkManager/system-connections"
+install -d -m 0755 "$connections"
+(umask 077 && printf '%s' ${quote(profile)} >"$connections/headwater.nmconnection")
+if command -v raspi-config >/dev/null; then raspi-config nonint do_wifi_country ${quote(country)}; fi
+`;
+}

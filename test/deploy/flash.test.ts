@@ -1,0 +1,150 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAuthority } from '../../infra/local/index.ts';
+import { type Architecture, type Built, buildPackages } from '../../infra/package/index.ts';
+import { bootMachine, type Machine, whyNoMachine } from '../support/machine.ts';
+import { until } from '../support/testbed.ts';
+
+// A card that `headwater gateway flash` prepared, at its first boot: its boot partition lies in a machine with real systemd, where the Pi's would.
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const architecture = process.arch as Architecture;
+const missing = whyNoMachine();
+
+function headwater(args: string[]) {
+  return spawnSync(process.execPath, ['cli/main.ts', 'gateway', 'flash', ...args], { cwd: root, encoding: 'utf8' });
+}
+
+describe.skipIf(missing !== undefined)(
+  `a flashed card (needs a test machine${missing ? `; missing: ${missing}` : ''})`,
+  () => {
+    let dir: string;
+    let built: Built;
+    let machine: Machine;
+
+    beforeAll(async () => {
+      dir = mkdtempSync(join(tmpdir(), 'headwater-flash-'));
+      built = (await buildPackages({ out: join(dir, 'dist'), architectures: [architecture] }))[architecture]!;
+      const authority = await openAuthority(join(dir, 'pki'));
+      writeFileSync(join(dir, 'ca.pem'), authority.ca);
+      writeFileSync(join(dir, 'kafka.password'), 'top secret\n');
+      writeFileSync(join(dir, 'wifi.password'), 'radio secret\n');
+      writeFileSync(
+        join(dir, 'mine.yaml'),
+        `
+gateway: { id: pump-7, site: plant }
+buffer: { dir: /var/lib/headwater }
+kafka: { brokers: ["127.0.0.1:9"], caFile: ca.pem, username: gateway, passwordFile: kafka.password }
+inputs: { host: { every: 1s } }
+http: { port: 8790 }
+`,
+      );
+      machine = bootMachine('hw-flash', '10.77.0.62');
+    }, 600_000);
+    afterAll(() => {
+      machine?.close();
+      if (dir) rmSync(dir, { recursive: true, force: true });
+    });
+
+    test('installs the gateway at its first boot, and takes the secrets off the boot partition', async () => {
+      const boot = join(dir, 'bootfs');
+      mkdirSync(boot);
+      writeFileSync(join(boot, 'cmdline.txt'), 'root=PARTUUID=1-02 systemd.journald.forward_to_console=1 rootwait\n');
+      writeFileSync(join(boot, 'config.txt'), 'arm_64bit=1\n');
+      const wifi = ['--wifi-ssid', 'plant', '--wifi-password-file', join(dir, 'wifi.password'), '--wifi-country', 'DE'];
+      const flashed = headwater([
+        '--boot',
+        boot,
+        '--config',
+        join(dir, 'mine.yaml'),
+        '--package',
+        built.deb,
+        '--hostname',
+        'pump-7',
+        ...wifi,
+      ]);
+      expect(flashed.stderr).toBe('');
+      expect(flashed.stdout).toContain('is written and verified');
+
+      const card = spawnSync('tar', ['-cf', '-', '-C', boot, '.'], { maxBuffer: 1e9 }).stdout;
+      machine.run('mkdir -p /boot/firmware && tar -xf - -C /boot/firmware', card);
+      const [, command] = /systemd\.run=(\S+)/.exec(readFileSync(join(boot, 'cmdline.txt'), 'utf8'))!;
+      machine.run(`sh ${command} || { cat /var/log/headwater-first-boot.log; exit 1; }`);
+
+      await until('the gateway runs', 60, () => {
+        return machine.run('systemctl is-active headwater-gateway || true').trim() === 'active';
+      });
+      expect(machine.run('headwater-gateway gateway status')).toContain('pump-7');
+      expect(machine.run("stat -c '%a %U' /etc/headwater/kafka.password /etc/headwater/gateway.yaml")).toBe(
+        '600 headwater\n600 headwater\n',
+      );
+      expect(machine.run('cat /etc/hostname')).toBe('pump-7\n');
+      const profile = '/etc/NetworkManager/system-connections/headwater.nmconnection';
+      expect(machine.run(`stat -c '%a %U' ${profile} && cat ${profile}`)).toMatch(/^600 root\n.*psk=radio secret/s);
+      expect(machine.run('ls /boot/firmware').split('\n').filter(Boolean)).toEqual(['cmdline.txt', 'config.txt']);
+      expect(machine.run('cat /boot/firmware/cmdline.txt')).toBe(
+        'root=PARTUUID=1-02 systemd.journald.forward_to_console=1 rootwait\n',
+      );
+      expect(machine.run('grep -c secret /var/log/headwater-first-boot.log || true').trim()).toBe('0');
+    });
+
+    test('that cannot be installed says why beside its files, and boots as an ordinary one next time', () => {
+      const boot = '/boot/firmware';
+      machine.run(
+        `mkdir -p ${boot}/headwater/config && cat >${boot}/headwater/first-boot.sh`,
+        scriptOf(join(dir, 'broken')),
+      );
+      machine.run(
+        `echo broken >${boot}/headwater/gateway.deb && echo 'rootwait systemd.run=/x systemd.unit=kernel-command-line.target' >${boot}/cmdline.txt`,
+      );
+      machine.run(`! sh ${boot}/headwater/first-boot.sh`);
+      expect(machine.run(`cat ${boot}/headwater-first-boot.log`)).toContain('gateway.deb');
+      expect(machine.run(`cat ${boot}/cmdline.txt`)).toBe('rootwait\n');
+      expect(machine.run(`ls ${boot}/headwater`)).toContain('gateway.deb');
+    });
+
+    /** The script of a card without names or Wi-Fi. */
+    function scriptOf(boot: string): Buffer {
+      mkdirSync(boot);
+      for (const name of ['cmdline.txt', 'config.txt']) writeFileSync(join(boot, name), 'x\n');
+      headwater(['--boot', boot, '--config', join(dir, 'mine.yaml'), '--package', built.deb]);
+      return readFileSync(join(boot, 'headwater/first-boot.sh'));
+    }
+  },
+);
+
+describe('what it refuses', () => {
+  const config = ['--config', 'CONFIG'];
+
+  test.each([
+    ['nothing to write to', config, 'one of --boot, --image and --device'],
+    [
+      'two things to write to',
+      [...config, '--boot', '/tmp', '--image', 'x.img'],
+      'one of --boot, --image and --device',
+    ],
+    ['a device given as an image', [...config, '--image', '/dev/null'], 'is no file'],
+    ['a device that is no disk', [...config, '--device', '/dev/null'], 'is left alone'],
+    ['half of a Wi-Fi', [...config, '--boot', '/tmp', '--wifi-ssid', 'x'], 'together'],
+    ['a hostname that is none', [...config, '--boot', '/tmp', '--hostname', '-;reboot'], 'no name for a machine'],
+  ])('%s', (_, args, why) => {
+    const dir = mkdtempSync(join(tmpdir(), 'headwater-flash-'));
+    try {
+      for (const file of ['ca.pem', 'kafka.password']) writeFileSync(join(dir, file), 'x');
+      writeFileSync(
+        join(dir, 'c.yaml'),
+        'gateway: { id: a, site: b }\nbuffer: { dir: /var/lib/headwater }\nkafka: { brokers: ["a:1"], caFile: ca.pem, passwordFile: kafka.password }\ninputs: { host: { every: 1s } }\n',
+      );
+      const known = args.map((arg) => (arg === config[1] ? join(dir, 'c.yaml') : arg));
+      const { status, stderr } = headwater([...known, '--package', join(dir, 'ca.pem')]);
+      expect(stderr).toContain(why);
+      expect(status).not.toBe(0);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});

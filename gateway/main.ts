@@ -73,7 +73,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
     let reporter: Reporter | undefined;
     // After everything else, so that its last word is true.
     closers.push(() => reporter?.close());
-    if (buffer.recovered !== null) log.warn({ recovered: buffer.recovered }, 'the buffer was damaged and was repaired');
+    if (buffer.recovered !== null) log.warn({ recovered: buffer.recovered }, 'the buffer was repaired, or is not the one last used here');
 
     const forwarder = startForwarder({
       buffer,

@@ -9,6 +9,15 @@ const COMMIT_EVERY_MS = 4;
 const EARLY = 250;
 const GROUP = 1000;
 const GROUP_LENGTH = 512 * 1024;
+/** Each commit writes whole pages, so a card lives by their number: small ones may be so many in a row, and so many a second for ever … */
+const SMALL_IN_A_ROW = 300;
+const SMALL_A_SECOND = 10;
+/** … beyond which a group waits until it is this large, … */
+const LARGE = 32;
+/** … nothing more has come for this long (whoever waits for an answer before it goes on should have it), … */
+const QUIET_MS = 20;
+/** … or its first submission has waited this long. Alarms never wait. */
+const PATIENCE_MS = 100;
 /** A release rides along with the next commit, or has its own after this time: losing one only means sending again. */
 const RELEASE_WITHIN_MS = 100;
 /** Records grow too old also while nothing arrives. */
@@ -29,7 +38,7 @@ export interface GroupCommitOptions {
 
 /**
  * Gathers submissions into commits. One that comes alone is committed at once; what arrives during a commit makes the next group, so groups grow
- * with the load and with the disk's slowness. When the disk fails, submissions are refused until it works again.
+ * with the load and with the disk's slowness. A steady load of single submissions is gathered for up to 100 ms, to spare the disk. When the disk fails, submissions are refused until it works again.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -42,6 +51,12 @@ export class GroupCommit {
   #due = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #running = false;
+  /** Small commits that may be made at once. */
+  #spare = SMALL_IN_A_ROW;
+  #spareAt = performance.now();
+  #firstAt = 0;
+  #latestAt = 0;
+  #urgent = false;
   #ended = false;
   #trouble: { readonly message: string; readonly until: number } | undefined;
 
@@ -57,7 +72,12 @@ export class GroupCommit {
   }
 
   submit(submissions: Submission[]): void {
-    for (const submission of submissions) this.#waiting.push(submission);
+    this.#latestAt = performance.now();
+    if (this.#waiting.length === 0) this.#firstAt = this.#latestAt;
+    for (const submission of submissions) {
+      this.#waiting.push(submission);
+      this.#urgent ||= submission.entries.some(({ alarm }) => alarm);
+    }
     this.#scheduleWaiting();
   }
 
@@ -85,7 +105,17 @@ export class GroupCommit {
 
   #scheduleWaiting(): void {
     const early = this.#waiting.length >= EARLY;
-    this.#schedule(early ? 0 : this.#lastStart + COMMIT_EVERY_MS - performance.now());
+    const now = performance.now();
+    this.#schedule(early ? 0 : Math.max(this.#lastStart + COMMIT_EVERY_MS - now, this.#patience(now)));
+  }
+
+  /** How long (ms) a small group should still wait. */
+  #patience(now: number): number {
+    this.#spare = Math.min(SMALL_IN_A_ROW, this.#spare + ((now - this.#spareAt) / 1000) * SMALL_A_SECOND);
+    this.#spareAt = now;
+    const size = this.#waiting.length;
+    if (size === 0 || size >= LARGE || this.#urgent || this.#spare >= 1) return 0;
+    return Math.min(this.#firstAt + PATIENCE_MS, this.#latestAt + QUIET_MS) - now;
   }
 
   #schedule(inMs: number): void {
@@ -105,6 +135,13 @@ export class GroupCommit {
     this.#running = true;
     this.#options.gather();
     if (this.#ended) return;
+    const wait = this.#patience(performance.now());
+    this.#due = Number.POSITIVE_INFINITY;
+    if (wait > 0) {
+      this.#running = false;
+      this.#schedule(wait);
+      return;
+    }
     this.#commit();
     this.#running = false;
     this.#due = Number.POSITIVE_INFINITY;
@@ -117,6 +154,9 @@ export class GroupCommit {
   #commit(): void {
     this.#lastStart = performance.now();
     const group = this.#takeGroup();
+    this.#urgent = false;
+    this.#firstAt = this.#lastStart;
+    if (group.length > 0 && group.length < LARGE) this.#spare -= 1;
     if (this.#trouble && this.#lastStart < this.#trouble.until) {
       this.#store.refuse(group.length);
       if (group.length > 0) this.#options.onOutcomes(new Uint8Array(group.length).fill(REFUSED));

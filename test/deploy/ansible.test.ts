@@ -52,7 +52,7 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
       headwater_brokers: ['kafka-1.example.org:9093'],
       inventory_hostname_short: 'gw-1',
       headwater_serial: [{ path: '/dev/ttyUSB0', baudRate: 115200, acknowledge: true }],
-      headwater_mqtt_accounts: [{ username: 'devices', password_file: 'x' }],
+      headwater_mqtt_accounts: [{ username: 'devices', password_file: 'x', publish: ['devices/#'] }],
       headwater_web_logs: [{ name: 'shop', file: '/var/log/nginx/access.log' }],
     };
     const role = join(ansible, 'roles', program);

@@ -4,6 +4,7 @@ import { compileAggregates } from './accumulators.ts';
 import {
   type Aggregate,
   count,
+  distinct,
   first,
   last,
   max,
@@ -28,6 +29,7 @@ const all: Record<string, Aggregate> = {
   first: first(x),
   last: last(x),
   share: share(gte(x, 0)),
+  different: distinct(x),
   p50: quantile(x, 0.5),
   p99: quantile(x, 0.99),
   money: sumDecimal(field('amount')),
@@ -141,4 +143,67 @@ test('a window without a single value has nulls, not zeroes', () => {
 test('aggregates of the same input share what they collect', () => {
   const { inputs } = compileAggregates({ mean: mean(x), sum: sum(x), p50: quantile(x, 0.5), p99: quantile(x, 0.99) });
   expect(inputs).toHaveLength(2);
+});
+
+test('first and last go by event time, then by offset', () => {
+  const { start, results } = compileAggregates({ first: first(x), last: last(x) });
+  const accumulators = start();
+  for (const [value, ts, offset] of [
+    [5, 2, 7],
+    [9, 2, 6],
+    [1, 2, 8],
+  ] as const)
+    for (const accumulator of accumulators) accumulator.add(value, ts, offset);
+  expect(results(accumulators)).toEqual({ first: 9, last: 1 });
+});
+
+test('what was saved before offsets were kept is older than all that follows', () => {
+  const { load, results } = compileAggregates({ first: first(x), last: last(x) });
+  const accumulators = load([
+    [2, 5],
+    [2, 5],
+  ]);
+  for (const accumulator of accumulators) accumulator.add(1, 2, 0);
+  expect(results(accumulators)).toEqual({ first: 5, last: 1 });
+});
+
+test('variances of parts merge into that of the whole', () => {
+  const value = fc.double({ min: -1e6, max: 1e6, noNaN: true });
+  const { start, results } = compileAggregates({ variance: variance(x) });
+  const of = (values: readonly number[]) => {
+    const accumulators = start();
+    for (const one of values) accumulators[0]!.add(one, 0, 0);
+    return accumulators;
+  };
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 1 }), fc.array(value), (a, b) => {
+      const merged = of(a);
+      merged[0]!.merge(of(b)[0]!);
+      const all = [...a, ...b];
+      const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
+      const truth = all.reduce((sum, one) => sum + (one - mean) ** 2, 0) / all.length;
+      expect(Math.abs((results(merged).variance as number) - truth)).toBeLessThanOrEqual(
+        1e-9 * Math.max(1, truth) + 1e-3,
+      );
+    }),
+  );
+});
+
+test('distinct values are estimated with a standard error of 1.6 %, and saved in 4 KB', () => {
+  const { start, results } = compileAggregates({ different: distinct(x) });
+  let squares = 0;
+  let times = 0;
+  for (const n of [10, 100, 500, 2_000, 20_000, 100_000]) {
+    for (let seed = 0; seed < 10; seed++) {
+      const accumulators = start();
+      for (let i = 0; i < n; i++)
+        for (let again = 0; again < 2; again++) accumulators[0]!.add(`${seed}-client-${i}`, 0, 0);
+      const error = (results(accumulators).different as number) / n - 1;
+      expect(Math.abs(error)).toBeLessThan(0.065);
+      squares += error * error;
+      times++;
+      expect(JSON.stringify(accumulators[0]!.save()).length).toBeLessThan(4_200);
+    }
+  }
+  expect(Math.sqrt(squares / times)).toBeLessThan(0.0165);
 });

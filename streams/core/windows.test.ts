@@ -217,3 +217,50 @@ test('series are forgotten in the end, so that names made up at random do not fi
   expect(series).toBeLessThan(700);
   expect(series).toBeGreaterThan(600);
 });
+
+test.each([
+  ['longer than the outage: refines what was put out', 2 * 3_600_000, true],
+  ['shorter: is late, not half counted', MINUTE, false],
+])('the backlog of one gateway, in windows over several that are kept %s', (_, graceMs, refined) => {
+  const plan = from(TOPICS.readings, { origin: field('gateway'), trusted: true })
+    .keyBy('site', field('site'))
+    .windows({
+      by: { site: field('site') },
+      sizes: [{ ms: MINUTE, to: TOPICS.readings1m }],
+      select: { count: count() },
+      graceMs,
+    });
+  const bench = new Bench(compile(job('test', plan)));
+  const send = (gateway: string, second: number, at = second, headers: Record<string, string> = { lane: 'live' }) => {
+    const value = { gateway, site: 'roof', ts: T + second * SECOND };
+    bench.send('iot.readings', value, { key: gateway, headers, appendedAt: T + at * SECOND });
+  };
+  const OUTAGE = 3_600;
+  for (let second = 0; second < OUTAGE; second += 4) {
+    bench.tick(T + second * SECOND);
+    send('a', second);
+    if (second < 60) send('b', second);
+  }
+  const before = bench.take<ReadingWindow>('iot.readings.1m');
+  expect(before.slice(0, 3).map((row) => [row.revision, row.count])).toEqual([
+    [0, 30],
+    [0, 15],
+    [0, 15],
+  ]);
+  // It was not waited for.
+  expect(before.length).toBeGreaterThan(57);
+  send('b', OUTAGE, OUTAGE, { lane: 'live', backlog: '1' });
+  for (let second = 60; second < OUTAGE; second += 4) send('b', second, OUTAGE, { lane: 'backlog' });
+  for (let second = OUTAGE; second < OUTAGE + 120; second += 4) {
+    bench.tick(T + second * SECOND);
+    for (const gateway of ['a', 'b']) send(gateway, second);
+  }
+  const counts = new Map(before.map((row) => [row.windowStart, row.count]));
+  for (const row of bench.take<ReadingWindow>('iot.readings.1m')) {
+    expect(row.count).toBeGreaterThanOrEqual(counts.get(row.windowStart) ?? 0);
+    counts.set(row.windowStart, row.count);
+  }
+  const late = bench.take<Late>('late').length;
+  expect(late > 0).toBe(!refined);
+  if (refined) for (let minute = 0; minute < 59; minute++) expect(counts.get(T + minute * MINUTE)).toBe(30);
+});

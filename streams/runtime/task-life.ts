@@ -10,8 +10,8 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { type IncomingBatch, openTransactionalProducer, type TransactionalProducer } from '../../kafka/index.ts';
-import type { InputRecord, StateChange, Task } from '../core/index.ts';
-import { type Checkpoint, CheckpointWriter, type Offsets } from './checkpoint.ts';
+import type { InputRecord, Task } from '../core/index.ts';
+import { type Checkpoint, CheckpointWriter, changesOf, type Offsets } from './checkpoint.ts';
 import { within } from './clock.ts';
 import { Committer } from './committer.ts';
 import type { PartitionReader, StepContext } from './context.ts';
@@ -296,8 +296,4 @@ export class TaskLife {
   async #briefly(work: Promise<unknown>): Promise<void> {
     await within(this.#context.clock, LAST_COMMIT_MS, work, () => new Error('late')).catch(() => {});
   }
-}
-
-function* changesOf(entries: ReadonlyMap<string, unknown>): Iterable<StateChange> {
-  for (const [key, value] of entries) yield { key, value };
 }

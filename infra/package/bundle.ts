@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -11,6 +11,8 @@ const embedded = fileURLToPath(new URL('embedded', import.meta.url));
 export interface Bundle {
   readonly main: string;
   readonly threads: ReadonlyMap<string, string>;
+  /** The licences of the packages in it. */
+  readonly licences: string;
 }
 
 /**
@@ -19,11 +21,20 @@ export interface Bundle {
  */
 export async function bundleGateway(): Promise<Bundle> {
   const threads = new Map<string, string>();
-  const main = await bundle(join(root, 'cli/gateway-binary.ts'), threads);
-  return { main, threads };
+  const packages = new Set<string>();
+  const main = await bundle(join(root, 'cli/gateway-binary.ts'), threads, packages);
+  return { main, threads, licences: [...packages].sort().map(licenceOf).join('\n') };
 }
 
-async function bundle(entry: string, threads: Map<string, string>): Promise<string> {
+function licenceOf(folder: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+  const files = readdirSync(join(root, folder)).filter((file) => /^(licen[cs]e|copying|notice)(\.|$)/i.test(file));
+  const texts = files.sort().map((file) => readFileSync(join(root, folder, file), 'utf8').trim());
+  return `${name} ${version} (${license})\n\n${texts.join('\n\n')}\n`;
+}
+
+/** Adds the threads that it starts, and the folders of the packages in it. */
+async function bundle(entry: string, threads: Map<string, string>, packages: Set<string>): Promise<string> {
   const options: BuildOptions = {
     entryPoints: [entry],
     absWorkingDir: root,
@@ -39,12 +50,17 @@ async function bundle(entry: string, threads: Map<string, string>): Promise<stri
     // One byte for each character: a single other one would make the text, which stays in memory, twice as large.
     charset: 'ascii',
     define: { 'import.meta.dirname': '__dirname' },
+    metafile: true,
     logLevel: 'silent',
     logOverride: { 'empty-import-meta': 'error' },
-    plugins: [ownModulesArePure, zodInEnglish, threadsAsAssets(threads), serialAddonAsAsset],
+    plugins: [ownModulesArePure, zodInEnglish, threadsAsAssets(threads, packages), serialAddonAsAsset],
   };
   try {
-    const { outputFiles } = await build(options);
+    const { outputFiles, metafile } = await build(options);
+    for (const input of Object.keys(metafile!.inputs)) {
+      const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+      if (folder !== undefined) packages.add(folder);
+    }
     return outputFiles![0]!.text;
   } catch (cause) {
     throw new HeadwaterError('BUNDLE', `the gateway could not be bundled: ${(cause as Error).message}`, { cause });
@@ -77,7 +93,7 @@ const zodInEnglish: Plugin = {
 const THREAD = /new Worker\(new URL\('(\.[^']+)', import\.meta\.url\), \{/g;
 
 /** `new Worker(new URL('./x.ts', import.meta.url), { … })` takes its source from an asset of the binary. */
-function threadsAsAssets(threads: Map<string, string>): Plugin {
+function threadsAsAssets(threads: Map<string, string>, packages: Set<string>): Plugin {
   return {
     name: 'threads-as-assets',
     setup({ onLoad }) {
@@ -85,7 +101,7 @@ function threadsAsAssets(threads: Map<string, string>): Plugin {
         const source = readFileSync(path, 'utf8');
         const files = [...source.matchAll(THREAD)].map(([, file]) => join(dirname(path), file!));
         if (files.length === 0) return undefined;
-        for (const file of files) threads.set(assetOf(file), await bundle(file, threads));
+        for (const file of files) threads.set(assetOf(file), await bundle(file, threads, packages));
         const rewritten = source.replaceAll(THREAD, (_, file: string) => {
           return `new Worker(embeddedText('${assetOf(join(dirname(path), file))}'), { eval: true,`;
         });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
-import type { Architecture } from './node-runtime.ts';
+import { type Architecture, nodeLicence } from './node-runtime.ts';
 import { type Entry, foldersOf, tar } from './tar.ts';
 
 export const DEBIAN_ARCHITECTURE: Record<Architecture, string> = { x64: 'amd64', arm64: 'arm64' };
@@ -13,13 +13,15 @@ export interface DebOptions {
   readonly version: string;
   readonly architecture: Architecture;
   readonly binary: Buffer;
+  /** Of the packages in the binary. */
+  readonly licences: string;
 }
 
 /**
  * A Debian package of the gateway: the binary, its systemd unit, its system user and an example configuration. Written here, so that it can be built
  * where there is no dpkg; the same content gives the same bytes.
  */
-export function buildDeb({ version, architecture, binary }: DebOptions): Buffer {
+export function buildDeb({ version, architecture, binary, licences }: DebOptions): Buffer {
   const files: Entry[] = [
     { path: CONFIG, mode: 0o640, content: exampleConfig() },
     { path: 'usr/bin/headwater-gateway', mode: 0o755, content: binary },
@@ -31,6 +33,8 @@ export function buildDeb({ version, architecture, binary }: DebOptions): Buffer 
     },
     { path: 'usr/lib/sysusers.d/headwater-gateway.conf', mode: 0o644, content: own('debian/sysusers.conf') },
     { path: 'usr/share/doc/headwater-gateway/copyright', mode: 0o644, content: own('../../LICENSE') },
+    { path: 'usr/share/doc/headwater-gateway/licences-of-packages', mode: 0o644, content: licences },
+    { path: 'usr/share/doc/headwater-gateway/licence-of-node', mode: 0o644, content: nodeLicence(architecture) },
   ];
   const scripts = ['postinst', 'prerm', 'postrm'].map((name) => ({
     path: name,

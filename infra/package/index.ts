@@ -45,7 +45,7 @@ export async function buildPackages(options: PackageOptions): Promise<Partial<Re
   const built: Partial<Record<Architecture, Built>> = {};
   for (const architecture of architectures) {
     const binary = buildBinary(bundle, architecture);
-    const deb = buildDeb({ version, architecture, binary });
+    const deb = buildDeb({ version, architecture, binary, licences: bundle.licences });
     built[architecture] = {
       binary: write(`headwater-gateway-${version}-linux-${architecture}`, binary, 0o755),
       deb: write(`headwater-gateway_${version}_${DEBIAN_ARCHITECTURE[architecture]}.deb`, deb, 0o644),

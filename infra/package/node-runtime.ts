@@ -13,6 +13,10 @@ export type Architecture = (typeof ARCHITECTURES)[number];
 /** The Node that the project runs on is the Node inside the binary. */
 export const NODE_VERSION = pkg.dependencies.node;
 
+/** The licence of that Node and of all that is in it. */
+export const nodeLicence = (architecture: Architecture): Buffer =>
+  readFileSync(join(nodeFor(architecture), '../../LICENSE'));
+
 /** npm's own digests of `node-linux-<architecture>` at NODE_VERSION: both are pinned as the lock file pins the rest. */
 const DIGESTS: Record<Architecture, string> = {
   x64: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',

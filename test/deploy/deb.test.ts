@@ -34,7 +34,12 @@ describe.skipIf(missing !== undefined)(
       const built = (await buildPackages({ out: dir, architectures: [architecture] }))[architecture]!;
       machine = bootMachine('hw-deb', ADDRESS);
       machine.run('cat >/root/gateway.deb', readFileSync(built.deb));
-      const newer = buildDeb({ version: `${pkg.version}+next`, architecture, binary: readFileSync(built.binary) });
+      const newer = buildDeb({
+        version: `${pkg.version}+next`,
+        architecture,
+        binary: readFileSync(built.binary),
+        licences: '',
+      });
       machine.run('cat >/root/newer.deb', newer);
     }, 600_000);
     afterAll(() => {

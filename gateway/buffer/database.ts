@@ -200,11 +200,6 @@ export function sqliteCode(error: unknown): number | undefined {
   return code === undefined ? undefined : code & 0xff;
 }
 
-/** Whether the error says that a table is not there, as in a file of an older layout. */
-export function saysNoTable(error: unknown): boolean {
-  return sqliteCode(error) === SQLITE_ERROR && (error as Error).message.startsWith('no such table');
-}
-
 /** What is found to be wrong with the database by looking at its content. */
 export class Damage extends Error {}
 
@@ -218,5 +213,16 @@ export function saysDiskFailed(error: unknown): boolean {
 /** Whether the error says that the file itself is damaged, as against a disk that is full or failing. */
 export function saysDamaged(error: unknown): boolean {
   const code = sqliteCode(error);
-  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB || error instanceof SyntaxError || error instanceof Damage;
+  return (
+    code === SQLITE_CORRUPT ||
+    code === SQLITE_NOTADB ||
+    error instanceof SyntaxError ||
+    error instanceof Damage ||
+    saysSchemaDamaged(error)
+  );
+}
+
+/** Every statement here is fixed, so what it does not find was there, before a byte of the schema's own text changed. */
+function saysSchemaDamaged(error: unknown): boolean {
+  return sqliteCode(error) === SQLITE_ERROR && /^no such |columns? but|malformed/.test((error as Error).message);
 }

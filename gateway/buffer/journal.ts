@@ -8,8 +8,8 @@ const MAGIC = 0x377f0682;
 /**
  * How many synced commits SQLite will drop without a word when it opens a database with this write-ahead log: it reads up to the first frame
  * whose checksum is wrong. After a power cut that frame is within the last commit, which nobody was told of; but where another commit follows, it
- * was synced, and is damaged. So is a header that is wrong, as it is synced before any frame. Damage to the very last commit cannot be told from a
- * power cut. To be called while the database is closed. A log of some other page size counts as sound.
+ * was synced, and is damaged. So is a header that is wrong, as it is synced before any frame. Damage to the last commit, or to the end of the one
+ * before it, cannot be told from a power cut. To be called while the database is closed. A log of some other page size counts as sound.
  */
 export function commitsBehindDamage(path: string, pageBytes: number): number {
   if (!existsSync(path) || statSync(path).size <= HEADER_BYTES) return 0;

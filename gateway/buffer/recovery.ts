@@ -106,6 +106,9 @@ function openSound(path: string, walLimit: number, now: number): { db: DatabaseS
     check(db, path);
     const found = readState(db);
     if (found) {
+      db.prepare('SELECT id, kind, ts, stored, value FROM records');
+      db.prepare('SELECT device, boot, highest, seen, used FROM frames');
+      for (const table of ['packets', 'inbound']) db.prepare(`SELECT at, client, packet, digest FROM ${table}`);
       for (const table of ID_TABLES) {
         const unsound = db.prepare(`SELECT 1 FROM ${table} WHERE ${UNSOUND[table]} LIMIT 1`).get();
         if (unsound) throw new Damage(`a row of table ${table} is none`);

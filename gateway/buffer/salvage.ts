@@ -10,7 +10,6 @@ import {
   type State,
   saysDamaged,
   saysDiskFailed,
-  saysNoTable,
   sequenceOf,
 } from './database.ts';
 import { newEpoch } from './epochs.ts';
@@ -96,7 +95,7 @@ function stateOf(damaged: DatabaseSync): State | undefined {
   try {
     return readState(damaged);
   } catch (error) {
-    if (saysDamaged(error) || saysDiskFailed(error) || saysNoTable(error)) return undefined;
+    if (saysDamaged(error) || saysDiskFailed(error)) return undefined;
     throw error;
   }
 }
@@ -183,8 +182,12 @@ function* readableRows(from: DatabaseSync, lane: number): Generator<Record<strin
 function readChunk(from: DatabaseSync, after: number, end: number, limit = CHUNK) {
   const rows: Record<string, unknown>[] = [];
   try {
-    const select = from.prepare('SELECT * FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT ?');
-    for (const row of select.iterate(after, end, limit)) {
+    // By place, not by name: the names are on the disk too.
+    const select = from.prepare('SELECT rowid, * FROM records WHERE rowid > ? AND rowid < ? ORDER BY rowid LIMIT ?');
+    select.setReturnArrays(true);
+    for (const values of select.iterate(after, end, limit)) {
+      const [id, , kind, ts, stored, value] = values as unknown as unknown[];
+      const row = { id, kind, ts, stored, value };
       // A damaged index can lead in a circle.
       if (!((row.id as number) > ((rows.at(-1)?.id as number) ?? after))) return { rows, failed: true };
       rows.push(row);
@@ -235,7 +238,7 @@ function copyTable(from: DatabaseSync, to: DatabaseSync, table: IdTable): void {
     for (const row of from.prepare(`SELECT * FROM ${table} LIMIT ${MOST_IDS}`).iterate())
       insert.run(...Object.values(row));
   } catch (error) {
-    if (!saysDamaged(error) && !saysDiskFailed(error) && !saysNoTable(error)) throw error;
+    if (!saysDamaged(error) && !saysDiskFailed(error)) throw error;
   }
   to.exec('COMMIT');
 }

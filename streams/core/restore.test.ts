@@ -4,11 +4,13 @@ import { TOPICS } from '../../contract/index.ts';
 import {
   compile,
   count,
+  type Flow,
   field,
   from,
   type InputRecord,
   job,
   last,
+  lt,
   mean,
   quantile,
   type Step,
@@ -44,6 +46,32 @@ const gatewayJob = compile(
   ),
 )[0]!;
 
+/** Several parts of every kind in one task. */
+const partedJob = compile(
+  job('parted', parted(from<{ gateway: string; device: string; value: number }>(TOPICS.readings, { trusted: true }))),
+)[0]!;
+
+function parted(all: Flow<{ gateway: string; device: string; value: number }>) {
+  const { low, rest } = all.branch({ low: lt(field('value'), 40) });
+  const within = { as: ['low', 'high'], type: 'outer', beforeMs: 9_000, afterMs: 4_000, graceMs: 2_000 } as const;
+  const pairs = low.join(rest, within);
+  const byDevice = { by: { device: field('device') }, select: { count: count() }, graceMs: 20 * SECOND };
+  return [
+    low.windows({ ...byDevice, sizes: [{ ms: 10 * SECOND, to: TOPICS.readings10s }] }),
+    rest.joinTable(TOPICS.devices, 'info').windows({
+      ...byDevice,
+      sizes: [{ gapMs: 5 * SECOND, to: TOPICS.readings1m }],
+      emit: { earlyEveryMs: 2_000 },
+    }),
+    pairs.into(TOPICS.anomalies),
+    pairs.join(all, { ...within, as: ['pair', 'all'], type: 'left' }).windows({
+      by: { device: field('all', 'device') },
+      select: { count: count() },
+      sizes: [{ ms: 12 * SECOND, advanceMs: 4 * SECOND, to: TOPICS.webRequests10s }],
+    }),
+  ];
+}
+
 const event = fc.record({
   what: fc.constantFrom('reading', 'reading', 'reading', 'reading', 'device', 'tick'),
   after: fc.integer({ min: 0, max: 8_000 }),
@@ -55,7 +83,7 @@ const event = fc.record({
   value: fc.integer({ min: 0, max: 100 }),
 });
 
-const events: fc.Arbitrary<Event[]> = fc.array(event, { maxLength: 120 }).map((list) => {
+const events: fc.Arbitrary<Event[]> = fc.array(event, { maxLength: 120, size: 'max' }).map((list) => {
   let now = T;
   return list.map(({ what, after, behind, gateway, device, lane, backlog, value }, offset) => {
     now += after;
@@ -99,17 +127,19 @@ function run(step: Step, list: readonly Event[], cuts: readonly number[], snapsh
   return outputs;
 }
 
-test.each([false, true])(
-  'a task that dies anywhere and is restored goes on as if it had lived (from snapshots: %s)',
-  (snapshots) => {
-    fc.assert(
-      fc.property(events, fc.array(fc.nat(120), { maxLength: 6 }), (list, cuts) => {
-        expect(run(gatewayJob, list, cuts, snapshots)).toEqual(run(gatewayJob, list, [], false));
-      }),
-      { numRuns: 300 },
-    );
-  },
-);
+test.each([
+  ['one part of a kind', gatewayJob, false],
+  ['one part of a kind, from snapshots', gatewayJob, true],
+  ['several parts of a kind', partedJob, false],
+  ['several parts of a kind, from snapshots', partedJob, true],
+] as const)('a task that dies anywhere and is restored goes on as if it had lived: %s', (_, step, snapshots) => {
+  fc.assert(
+    fc.property(events, fc.array(fc.nat(120), { maxLength: 6 }), (list, cuts) => {
+      expect(run(step, list, cuts, snapshots)).toEqual(run(step, list, [], false));
+    }),
+    { numRuns: 300, endOnFailure: true },
+  );
+});
 
 test('a window entry is written once, however many records touched it', () => {
   const task = gatewayJob.createTask(0);

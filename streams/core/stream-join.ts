@@ -41,7 +41,7 @@ export interface StreamJoinOptions {
   /** Topics that the sides are named after. */
   readonly topics: readonly [string, string];
   readonly emit: Sink;
-  readonly late: (late: TooLate, row: Row) => void;
+  readonly late: (late: TooLate, topic: string, row: Row) => void;
 }
 
 /**
@@ -92,7 +92,8 @@ export class StreamJoin implements Passage {
     const theirs = this.#sides[1 - index]!;
     const [windowStart, last] = [ts - mine.backMs, ts + mine.onMs];
     if (ts < this.#settled) {
-      this.#options.late({ series: key, ts, windowStart, windowEnd: last + 1, watermark: this.#settled }, row);
+      const late = { series: key, ts, windowStart, windowEnd: last + 1, watermark: this.#settled };
+      this.#options.late(late, this.#options.topics[index], row);
       return true;
     }
     const held: Held = { id: this.#nextId++, ts, appendedAt, offset, value, matched: false };

@@ -118,7 +118,7 @@ export class Wiring {
         next ??= this.sinkOf(node);
         next(row);
       },
-      late: (late, row) => this.#outbox.late(row.topic, late, row.value, row.record),
+      late: (late, topic, row) => this.#outbox.late(topic, late, row.value, row.record),
     });
     this.#joins.set(node, join);
     this.joins.push(join);

@@ -146,6 +146,25 @@ test('a side that is silent is not waited for, unless it has records that were n
   }
 });
 
+test('a function that throws costs only its result, and neither the others of the join nor another end', () => {
+  const readings = from<Sample>(TOPICS.readings, { trusted: true });
+  const events = from<Sample>(EVENTS, { trusted: true });
+  const pairs = readings
+    .join(events, { as: ['reading', 'event'], type: 'left', beforeMs: 0, afterMs: SECOND })
+    .map(({ reading, event }) => {
+      if (reading.id === 1) throw new Error('bad reading');
+      return { pair: `${reading.id} ${event?.id ?? '-'}` };
+    });
+  const lives = new Lives(compile(job('test', [pairs.into(TOPICS.anomalies), readings.into(TOPICS.alerts)]))[0]!);
+  for (const id of [0, 1, 2]) lives.process('iot.readings', { id, ts: T }, { key: `${id}`, appendedAt: T });
+  for (const topic of ['iot.readings', 'traffic.flow'])
+    lives.process(topic, { id: 9, ts: END }, { key: 'z', appendedAt: END });
+  const out = lives.takeAll();
+  expect(out.get('anomalies')).toEqual([{ pair: '9 9' }, { pair: '0 -' }, { pair: '2 -' }]);
+  expect(out.get('dead-letters')).toMatchObject([{ code: 'JOB_FAILED', reason: 'bad reading' }]);
+  expect(out.get('alerts')).toHaveLength(4);
+});
+
 test('what a join puts out can be windowed in the same step, in its own time', () => {
   const readings = from<Sample>(TOPICS.readings, { trusted: true });
   const events = from<Sample>(EVENTS, { trusted: true });

@@ -65,17 +65,24 @@ export function compileOperator(operator: Operator, tables: Tables, next: Sink):
 }
 
 /**
- * Hands each record to several. Those that change values in place get a copy, so that none sees what another has done.
+ * Hands each record to several. Those that change values in place get a copy, so that none sees what another has done; where one throws, the others
+ * have had the record all the same.
  * @param sinks each with whether it or what follows it changes values in place
  */
 export function fanOut(sinks: readonly { readonly sink: Sink; readonly mutates: boolean }[]): Sink {
   if (sinks.length === 1) return sinks[0]!.sink;
   return (row) => {
     const { value } = row;
+    let failed: { readonly error: unknown } | undefined;
     for (const { sink, mutates } of sinks) {
       row.value = mutates ? { ...(value as object) } : value;
-      sink(row);
+      try {
+        sink(row);
+      } catch (error) {
+        failed ??= { error };
+      }
     }
     row.value = value;
+    if (failed !== undefined) throw failed.error;
   };
 }

@@ -33,6 +33,11 @@ export class Outbox {
     this.put({ topic: TOPICS.deadLetters.name, key: origin, value: encode(letter), headers: HEADERS });
   }
 
+  /** A declared function threw, or an aggregate could not use its input: the record's fault or the job's, but no reason to stop the stream. */
+  failed(topic: string, record: InputRecord, error: unknown): void {
+    this.refuse(topic, record, 'JOB_FAILED', error instanceof Error ? error.message : String(error));
+  }
+
   /** Puts a record into `late`. What a join made has no bytes of its own: then its value as it is. */
   late(topic: string, late: TooLate, value: unknown, record: InputRecord): void {
     const bytes = (record.value ?? encode(value)).toString('base64');

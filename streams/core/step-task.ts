@@ -118,8 +118,7 @@ export class StepTask implements Task {
     try {
       read?.(record);
     } catch (error) {
-      // A declared function threw, or an aggregate could not use its input: this record's fault or the job's, but no reason to stop the stream.
-      this.#outbox.refuse(topic, record, 'JOB_FAILED', error instanceof Error ? error.message : String(error));
+      this.#outbox.failed(topic, record, error);
     }
   }
 

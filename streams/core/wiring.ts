@@ -116,7 +116,13 @@ export class Wiring {
       topics,
       emit: (row) => {
         next ??= this.sinkOf(node);
-        next(row);
+        try {
+          next(row);
+        } catch (error) {
+          // The join goes on: its other results are not to be lost with this one.
+          const { topic, record, value } = row;
+          this.#outbox.failed(topic, { ...record, value: record.value ?? encode(value) }, error);
+        }
       },
       late: (late, topic, row) => this.#outbox.late(topic, late, row.value, row.record),
     });

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { type Evicted, HeadwaterError } from '../../contract/index.ts';
@@ -55,6 +56,7 @@ export function newState(wallMs: number): State {
 export function openDatabase(path: string, walLimit: number): DatabaseSync {
   const db = new DatabaseSync(path);
   try {
+    refuseForeignFormat(path);
     db.exec(`
       PRAGMA locking_mode = EXCLUSIVE;
       PRAGMA page_size = ${PAGE_BYTES};
@@ -75,6 +77,18 @@ export function openDatabase(path: string, walLimit: number): DatabaseSync {
       });
     }
     throw error;
+  }
+}
+
+/** A wrong version in the header makes SQLite take the file for one that may only be read, which looks like a disk that is read-only. */
+function refuseForeignFormat(path: string): void {
+  const header = Buffer.alloc(20);
+  const fd = openSync(path, 'r');
+  try {
+    const length = readSync(fd, header, 0, 20, 0);
+    if (length === 20 && (header[18]! > 2 || header[19]! > 2)) throw new Damage('the format in its header is unknown');
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -224,5 +238,8 @@ export function saysDamaged(error: unknown): boolean {
 
 /** Every statement here is fixed, so what it does not find was there, before a byte of the schema's own text changed. */
 function saysSchemaDamaged(error: unknown): boolean {
-  return sqliteCode(error) === SQLITE_ERROR && /^no such |columns? but|malformed/.test((error as Error).message);
+  return (
+    sqliteCode(error) === SQLITE_ERROR &&
+    /^no such |columns? but|malformed|unsupported file format/.test((error as Error).message)
+  );
 }

@@ -21,6 +21,7 @@ export async function run(args: string[]): Promise<void> {
   await measure('source', headwater, settings);
   if (existsSync(binary)) {
     // As after a boot: a file that was just written lies in memory whole, and is then counted whole.
+    spawnSync('sync', [binary], { stdio: 'ignore' });
     spawnSync('dd', [`if=${binary}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
     await measure('binary', (args) => ({ command: binary, args: [...args] }), settings);
   }

@@ -10,7 +10,7 @@ const suite = (name: string, include: string[], more = {}) => ({
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    env: { NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning --disable-warning=ExperimentalWarning' },
+    env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
     projects: [
       suite('unit', ['**/*.test.ts'], {
         exclude: ['node_modules/**', '.headwater/**', 'test/*/**'],

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { HeadwaterError } from '../contract/index.ts';
+import { letEmptyQueuesRest } from './quiet-queue.ts';
 import { hideAbortedTransactions } from './read-committed.ts';
 import { socketFactory } from './socket.ts';
 import type { KafkaSettings, OnBrokerCertificate } from './types.ts';
@@ -14,6 +15,7 @@ kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
 });
 
 hideAbortedTransactions();
+letEmptyQueuesRest();
 
 /** How long a broker may take for an answer. */
 export const REQUEST_TIMEOUT_MS = 15_000;

@@ -22,7 +22,6 @@ const ADDON: Record<Architecture, string> = {
 /** What Node runs with inside the binary. Node sizes the nursery for short-lived objects by the machine's memory; this one suits the gateway. */
 const NODE_FLAGS = [
   '--disable-warning=ExperimentalWarning',
-  '--disable-warning=TimeoutNegativeWarning',
   '--max-semi-space-size=4',
   // The heap is collected when it has grown by a fifth, not when it is four times as large: a busy gateway then needs 90 MB less.
   '--heap-growing-percent=20',

@@ -1,6 +1,7 @@
 import { saysDamaged } from './database.ts';
 import { OUTCOMES } from './protocol.ts';
 import type { Store } from './store.ts';
+import { Trickle } from './trickle.ts';
 import type { Submission } from './types.ts';
 
 /** Commits start at least this far apart (each costs the disk a sync, and an SD card its life) … */
@@ -9,13 +10,10 @@ const COMMIT_EVERY_MS = 4;
 const EARLY = 250;
 const GROUP = 1000;
 const GROUP_LENGTH = 512 * 1024;
-/** Each commit writes whole pages, so a card lives by their number: small ones may be so many in a row, and so many a second for ever … */
-const SMALL_IN_A_ROW = 300;
-const SMALL_A_SECOND = 10;
-/** … beyond which a group waits until it is this large, … */
+/** Each commit writes whole pages, so a card lives by their number: in a steady trickle a group waits until it is this large, … */
 const LARGE = 32;
 /** … nothing more has come for this long (whoever waits for an answer before it goes on should have it), … */
-const QUIET_MS = 20;
+const QUIET_MS = 30;
 /** … or its first submission has waited this long. Alarms never wait. */
 const PATIENCE_MS = 100;
 /** A release rides along with the next commit, or has its own after this time: losing one only means sending again. */
@@ -51,9 +49,7 @@ export class GroupCommit {
   #due = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #running = false;
-  /** Small commits that may be made at once. */
-  #spare = SMALL_IN_A_ROW;
-  #spareAt = performance.now();
+  readonly #trickle = new Trickle(performance.now());
   #firstAt = 0;
   #latestAt = 0;
   #urgent = false;
@@ -111,10 +107,8 @@ export class GroupCommit {
 
   /** How long (ms) a small group should still wait. */
   #patience(now: number): number {
-    this.#spare = Math.min(SMALL_IN_A_ROW, this.#spare + ((now - this.#spareAt) / 1000) * SMALL_A_SECOND);
-    this.#spareAt = now;
     const size = this.#waiting.length;
-    if (size === 0 || size >= LARGE || this.#urgent || this.#spare >= 1) return 0;
+    if (size === 0 || size >= LARGE || this.#urgent || !this.#trickle.isSteady(now)) return 0;
     return Math.min(this.#firstAt + PATIENCE_MS, this.#latestAt + QUIET_MS) - now;
   }
 
@@ -156,7 +150,7 @@ export class GroupCommit {
     const group = this.#takeGroup();
     this.#urgent = false;
     this.#firstAt = this.#lastStart;
-    if (group.length > 0 && group.length < LARGE) this.#spare -= 1;
+    if (group.length > 0 && group.length < LARGE) this.#trickle.step(this.#lastStart);
     if (this.#trouble && this.#lastStart < this.#trouble.until) {
       this.#store.refuse(group.length);
       if (group.length > 0) this.#options.onOutcomes(new Uint8Array(group.length).fill(REFUSED));

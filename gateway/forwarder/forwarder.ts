@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LANES, type Lane } from '../../contract/index.ts';
+import { Trickle } from '../buffer/index.ts';
 import { type BatchLimit, bytesOf, compose, type Ready, withBacklogHeader } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
 import { Connection } from './connection.ts';
@@ -24,6 +25,7 @@ class BufferForwarder implements Forwarder {
   readonly #random: () => number;
   readonly #connection: Connection;
   readonly #size: BatchSize;
+  readonly #trickle = new Trickle(performance.now());
   readonly #clock: () => number;
   readonly #lanes: Readonly<Record<Lane, LaneReader>>;
   readonly #readers: readonly LaneReader[];
@@ -165,6 +167,7 @@ class BufferForwarder implements Forwarder {
       this.#mended = this.#shrink(refusalOf(sent.reason), parts, batch);
       throw sent.reason;
     }
+    if (batch.length < this.#limits.smallBatch) this.#trickle.step(started);
     this.#size.sent(bytesOf(batch), performance.now() - started);
     this.#acknowledge(parts);
     if (read.status === 'rejected') throw read.reason;
@@ -238,7 +241,9 @@ class BufferForwarder implements Forwarder {
         this.#wake = undefined;
         resolve();
       };
-      const timer = setTimeout(end, this.#settings.lingerMs);
+      const { lingerMs } = this.#settings;
+      const steady = this.#trickle.isSteady(performance.now());
+      const timer = setTimeout(end, steady ? Math.max(lingerMs, this.#limits.gatherMs) : lingerMs);
       this.#wake = () => {
         if (this.#isUrgent()) end();
       };

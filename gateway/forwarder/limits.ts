@@ -1,5 +1,8 @@
 export interface ForwarderLimits {
   readonly batchRecords: number;
+  /** In a steady trickle of batches with fewer records than this, the next one gathers for at least `gatherMs`: a request costs more than its records. */
+  readonly smallBatch: number;
+  readonly gatherMs: number;
   readonly firstRetryMs: number;
   readonly lastRetryMs: number;
   /** How long opening a producer, or one batch, may take with all that kafkajs tries; beyond it the producer is given up. */
@@ -11,6 +14,8 @@ export interface ForwarderLimits {
 
 export const LIMITS: ForwarderLimits = {
   batchRecords: 5000,
+  smallBatch: 8,
+  gatherMs: 100,
   firstRetryMs: 100,
   lastRetryMs: 30_000,
   openMs: 60_000,

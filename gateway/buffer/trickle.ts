@@ -1,0 +1,31 @@
+/** Small steps that may be taken at once, one after the other … */
+const IN_A_ROW = 300;
+/** … and how many a second for ever. */
+const A_SECOND = 10;
+
+/** Tells a steady trickle, whose steps are better gathered, from a few readings that should go at once. */
+export class Trickle {
+  #spare = IN_A_ROW;
+  #at: number;
+
+  /** @param now of a clock in ms that never goes back, as everywhere here */
+  constructor(now: number) {
+    this.#at = now;
+  }
+
+  /** A small step was taken. */
+  step(now: number): void {
+    this.#refill(now);
+    this.#spare -= 1;
+  }
+
+  isSteady(now: number): boolean {
+    this.#refill(now);
+    return this.#spare < 1;
+  }
+
+  #refill(now: number): void {
+    this.#spare = Math.min(IN_A_ROW, this.#spare + ((now - this.#at) / 1000) * A_SECOND);
+    this.#at = now;
+  }
+}

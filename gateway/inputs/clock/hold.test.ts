@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Reading } from '../../../contract/index.ts';
-import type { Outcome, Submission } from '../../buffer/index.ts';
+import { Reading, Rejected } from '../../../contract/index.ts';
+import { type Outcome, openBuffer, type Submission } from '../../buffer/index.ts';
 import { Decoder } from '../decode/decode.ts';
 import { Rules } from '../decode/rules.ts';
 import { openIntake } from './hold.ts';
@@ -96,7 +96,7 @@ test('a restart loses nothing of what was held, a torn end aside', async () => {
   await second.close();
   clock.set = true;
   await open();
-  expect(readings().map(({ value }) => value)).toEqual([1, 2]);
+  await vi.waitFor(() => expect(readings().map(({ value }) => value)).toEqual([1, 2]));
 });
 
 test('what was held before the machine started again is stamped with that start', async () => {
@@ -105,7 +105,7 @@ test('what was held before the machine started again is stamped with that start'
   await first.close();
   clock = { set: true, uptime: 5_000, bootId: 'boot-2' };
   await open();
-  expect(readings()).toEqual([{ value: 1, ts: NOW, receivedAt: NOW, clock: 'unset' }]);
+  await vi.waitFor(() => expect(readings()).toEqual([{ value: 1, ts: NOW, receivedAt: NOW, clock: 'unset' }]));
 });
 
 test('what the buffer refuses stays held, and newer messages wait behind it', async () => {
@@ -152,7 +152,8 @@ test('reads held messages by the formats and the transform of their input, and r
     entries.map(({ value }) => Reading.parse(JSON.parse(value)).value),
   );
   expect(values).toEqual([20, 30]);
-  expect(submissions.map(({ id }) => id?.kind === 'packet' && id.packetId).sort()).toEqual([1, 2, 3]);
+  const packets = submissions.flatMap(({ id }) => (id?.kind === 'packet' ? id.packetId : []));
+  expect(packets.sort()).toEqual([1, 2, 3]);
   expect(rules.counts.dropped.deadband).toBe(1);
 });
 
@@ -184,3 +185,89 @@ test('a QoS 2 id that is used again after it was forgotten keeps its place, also
   }, 1_500);
   await vi.waitFor(() => expect(stored).toEqual([1, 2, 3]), 10_000);
 });
+
+test('a full buffer does not keep the gateway from starting, nor what was held from being stored first', async () => {
+  const first = await open();
+  await first.send(1).outcome;
+  await first.close();
+  clock.set = true;
+  let full = true;
+  const second = await open(async (submission) => {
+    if (full) return 'refused';
+    submissions.push(submission);
+    return 'stored';
+  });
+  const newer = second.send(2).outcome;
+  full = false;
+  expect(await newer).toBe('stored');
+  expect(readings().map(({ value }) => value)).toEqual([1, 2]);
+});
+
+test('a gateway that is closed while newer messages wait refuses them', async () => {
+  const { send, close } = await open(async () => 'refused');
+  await send(1).outcome;
+  clock.set = true;
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const waiting = send(2).outcome;
+  await close();
+  expect(await waiting).toBe('refused');
+});
+
+test('what was damaged in the file becomes dead letters, and the rest is stored', async () => {
+  const first = await open();
+  await first.send(1).outcome;
+  const file = join(dir, 'held.jsonl');
+  appendFileSync(file, 'null\n{"boot":"b","at":1}\n');
+  appendFileSync(file, Buffer.from([0, 0xff, 0xfe, 10]));
+  await first.close();
+  const second = await open();
+  await second.send(2).outcome;
+  await second.close();
+  clock.set = true;
+  await open();
+  await vi.waitFor(() => expect(existsSync(file)).toBe(false), 5_000);
+  const kept = submissions.flatMap(({ entries }) => entries).map(({ kind, value }) => ({ kind, ...JSON.parse(value) }));
+  expect(kept.map(({ kind, value }) => (kind === 'reading' ? value : kind))).toEqual([
+    1,
+    'rejected',
+    'rejected',
+    'rejected',
+    2,
+  ]);
+  expect(Rejected.parse({ ...kept[1], kind: undefined }).code).toBe('HELD_DAMAGED');
+});
+
+test.each([1, 40, 64, 65, 130, 200, 260])(
+  'a gateway that is killed while it hands held messages over, after %i submissions, counts none of them twice',
+  async (killedAfter) => {
+    const options = { maxBytes: 2 ** 24, maxAgeMs: 2 ** 40, whenFull: 'reject-new', liveWithinMs: 10_000 } as const;
+    const buffer = await openBuffer({ dir: join(dir, 'buffer'), ...options });
+    closers.push(() => buffer.close());
+    const { receive, close } = await open();
+    const plain = (value: number) => ({ source: 'serial:x', payload: line(value) });
+    const packet = (value: number, packetId: number, once: boolean) => ({
+      ...{ source: 'mqtt', topic: 'devices/d/x', payload: Buffer.from(`${value}`) },
+      packet: { client: 'c', packetId, dup: false, once },
+    });
+    const forget = { source: 'mqtt', payload: Buffer.alloc(0), forget: { client: 'c', packetId: 9 } };
+    for (let value = 0; value < 160; value += 4) {
+      // The same reading comes again and again, with a packet id that does too: every one of them counts.
+      for (const message of [plain(value), packet(1, 1, false), packet(1, 2, false), packet(2, 9, true), forget])
+        await receive(message).outcome;
+    }
+    await close();
+
+    clock.set = true;
+    let left = killedAfter;
+    const killed = await open((submission) => {
+      return left-- > 0 ? buffer.submit(submission) : Promise.reject(new Error('killed'));
+    });
+    await vi.waitFor(() => expect(left).toBeLessThan(0), 5_000);
+    await killed.close();
+    await open((submission) => buffer.submit(submission));
+    await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
+    expect((await buffer.status()).counts).toMatchObject({ acknowledged: 160, rejected: 0 });
+  },
+);
+
+const line = (value: number) => Buffer.from(`{"device":"d","values":{"x":${value}}}`);

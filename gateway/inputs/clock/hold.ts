@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -8,7 +9,8 @@ import type { GatewayClock } from './gateway-clock.ts';
 
 // While the gateway does not know the time, messages are held in a file, synced before they are acknowledged, each with the time since the
 // machine was started. Once the clock is set they get their times and go to the buffer, before any newer message does: a device's frames must
-// reach the buffer in order. A crash while they go there hands some over twice; the buffer drops those that have an id of their device.
+// reach the buffer in order. After a crash on the way the last batch is handed over again, and the buffer knows it: by the device's id, or by the
+// line's place in the file where the device gave none that tells a message from all others.
 
 /** Bytes the file may have; beyond it messages are refused. */
 const MAX_BYTES = 64 * 1_024 * 1_024;
@@ -16,6 +18,8 @@ const CHECK_MS = 1_000;
 const ANNOUNCE_EVERY_MS = 10_000;
 /** Messages handed over at a time: the buffer tells apart as many frames of a device, in whatever order they are taken. */
 const BATCH = 64;
+/** In place of the first byte of a line: up to this one, all are in the buffer. */
+const DONE = '#';
 
 /** A message in the file. */
 interface Held extends Omit<Message, 'payload'> {
@@ -36,9 +40,17 @@ export interface HoldOptions {
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
-/**
- * The way from the inputs to the buffer. Resolves when what an earlier run held has reached the buffer, unless the time is still unknown.
- */
+/** A line of the file, from 1, as it is to be handed over. */
+interface Line {
+  readonly number: number;
+  /** Where it begins in the file, in bytes. */
+  readonly at: number;
+  readonly text: string;
+  /** Undefined where the line was damaged. */
+  readonly held: Held | undefined;
+}
+
+/** The way from the inputs to the buffer. What an earlier run held goes there first, as soon as the time is known; newer messages wait behind it. */
 export async function openIntake(options: HoldOptions): Promise<{ receive: Receive; close(): Promise<void> }> {
   const { file, clock, decoder, submit, log } = options;
   let holding: FileHandle | undefined;
@@ -51,6 +63,7 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
   const take = (message: Message): Receipt => {
     if (holding === undefined) return decoder.receive(message, clock.now(), submit);
     const id = decoder.identify(message);
+    if (closed) return { id, outcome: Promise.resolve('refused') };
     // Newer messages wait, unacknowledged, until the held ones are in the buffer.
     if (released) return { id, outcome: released.then(() => take(message).outcome) };
     return { id, outcome: hold(message) };
@@ -85,6 +98,8 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
         }
       } catch (error) {
         log.warn({ err: error }, 'messages could not be held until the clock is set');
+        // What was refused must not be found there after a crash.
+        await to.truncate(size).catch(() => {});
       }
       for (const { settle } of group) settle(outcome);
     }
@@ -93,49 +108,73 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
 
   async function release(): Promise<void> {
     await writing;
-    const lines = (await readFile(file)).subarray(0, size).toString().split('\n');
+    const bytes = (await readFile(file)).subarray(0, size);
+    const name = createHash('sha256')
+      .update(bytes.subarray(1, bytes.indexOf(10)))
+      .digest('hex')
+      .slice(0, 32);
     let count = 0;
-    for (let at = 0; at < lines.length; ) {
-      let waiting: Held[] = [];
-      // What is to be forgotten has to be stored before, however often that is tried.
-      do waiting.push(...parseHeld(lines[at++]!));
-      while (at < lines.length && waiting.length < BATCH && !lines[at]!.includes('"forget":'));
+    for (let waiting of batchesOf(bytes)) {
+      const { at } = waiting.at(-1)!;
+      const damaged = waiting.filter(({ held }) => held === undefined).length;
+      if (damaged > 0)
+        log.warn({ file, damaged }, 'held messages were damaged on the disk; dead letters go in their place');
       count += waiting.length;
       while (waiting.length > 0) {
-        const outcomes = await Promise.all(waiting.map((held) => handOver(held)));
+        const outcomes = await Promise.all(waiting.map((line) => handOver(line, name)));
         waiting = waiting.filter((_, i) => outcomes[i] === 'refused');
         if (closed) return;
         if (waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
       }
+      await holding!.write(DONE, at);
+      await holding!.datasync();
     }
-    await holding?.close();
     await unlink(file);
+    await holding!.close();
     holding = undefined;
     log.info({ messages: count }, 'the clock is set; the messages held meanwhile have their times');
   }
 
-  function handOver({ boot, at, payload, ...message }: Held): Promise<Outcome> {
+  function handOver({ number, text, held }: Line, name: string): Promise<Outcome> {
+    const line = { kind: 'frame', device: 'held', boot: name, number } as const;
+    const once = async (submission: Submission): Promise<Outcome> => {
+      const { id, forget } = submission;
+      const isKnownByItself = id !== undefined && (id.kind !== 'packet' || id.dup);
+      if (forget || isKnownByItself) return submit(submission);
+      const outcome = await submit({ ...submission, id: line });
+      return id === undefined || outcome === 'refused' ? outcome : submit({ entries: [], id });
+    };
     const started = clock.now() - clock.monotonic();
+    if (held === undefined) {
+      const problem = {
+        code: 'HELD_DAMAGED',
+        reason: 'a message held while the clock was not set was damaged on the disk',
+      };
+      return decoder.receive({ source: 'held', payload: Buffer.from(text), problem }, clock.now(), once, true).outcome;
+    }
+    const { boot, at, payload, ...message } = held;
     // Of another start of the machine nothing is known but that it was before this one.
     const receivedAt = Math.round(boot === clock.bootId ? started + at : started);
-    return decoder.receive({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, submit, true).outcome;
+    return decoder.receive({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, once, true).outcome;
+  }
+
+  function begin(): void {
+    released = release().catch((error) => {
+      log.warn({ err: error }, 'held messages could not be handed over; trying again');
+      released = undefined;
+    });
   }
 
   if (!clock.isSet() || existsSync(file)) {
     await mkdir(dirname(file), { recursive: true });
     holding = await open(file, existsSync(file) ? 'r+' : 'wx+', 0o600);
     size = wholeLines(await readFile(file));
-    if (clock.isSet()) await release();
+    if (clock.isSet()) begin();
     else log.warn({ file }, 'the clock of this machine is not set: readings are held until it is');
   }
   const timer = setInterval(() => {
     if (holding === undefined) return clearInterval(timer);
-    if (released === undefined && clock.isSet()) {
-      released = release().catch((error) => {
-        log.warn({ err: error }, 'held messages could not be handed over; trying again');
-        released = undefined;
-      });
-    }
+    if (released === undefined && clock.isSet()) begin();
   }, CHECK_MS);
 
   const announcing = setInterval(() => {
@@ -151,6 +190,7 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
       clearInterval(timer);
       clearInterval(announcing);
       await writing;
+      await released;
       await holding?.close().catch(() => {});
     },
   };
@@ -161,11 +201,34 @@ function wholeLines(bytes: Buffer): number {
   return bytes.lastIndexOf(10) + 1;
 }
 
-/** None where the line was damaged. */
-function parseHeld(line: string): Held[] {
+/** The lines that are not in the buffer yet, in their order: so many at a time as may be handed over together. */
+function* batchesOf(bytes: Buffer): Generator<Line[]> {
+  const lastDone = bytes.lastIndexOf(`\n${DONE}`) + 1;
+  let batch: Line[] = [];
+  let number = 0;
+  for (let at = 0, end = 0; at < bytes.length; at = end + 1) {
+    end = bytes.indexOf(10, at);
+    number++;
+    if (at < lastDone || bytes[at] === DONE.charCodeAt(0)) continue;
+    const text = bytes.toString('utf8', at, end);
+    const line = { number, at, text, held: parseHeld(text) };
+    // What is to be forgotten has to be stored before, and what has its id next comes after.
+    const isAlone = line.held?.forget ?? batch[0]?.held?.forget;
+    if (batch.length > 0 && (batch.length === BATCH || isAlone)) {
+      yield batch;
+      batch = [];
+    }
+    batch.push(line);
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function parseHeld(line: string): Held | undefined {
   try {
-    return [JSON.parse(line)];
+    const { boot, at, source, payload } = JSON.parse(line);
+    const isHeld = [boot, source, payload].every((text) => typeof text === 'string') && Number.isFinite(at);
+    return isHeld ? JSON.parse(line) : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }

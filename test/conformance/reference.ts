@@ -1,17 +1,23 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TOPICS } from '../../contract/index.ts';
 import { ensureKafkaArtifacts, startProcess } from '../../infra/local/index.ts';
 import { openProducer } from '../../kafka/index.ts';
-import { collect, type TestBed, until } from '../support/testbed.ts';
+import { collect, PARTITIONS, type TestBed, until } from '../support/testbed.ts';
 
 /** One record of a generated input, the same for both engines. Order within a partition is the order of the array. */
 export interface Input {
+  readonly id: number;
   readonly side: 'left' | 'right';
   readonly partition: number;
   readonly key: string;
   readonly ts: number;
-  readonly v: number;
+  /** Null: the table's row is deleted. */
+  readonly v: number | null;
+  /** When the broker took it, where that matters. */
+  readonly appendedAt?: number;
 }
 
 /** What the Kafka Streams program is asked to run; times in ms. */
@@ -19,6 +25,7 @@ export type Topology =
   | { readonly topology: 'tumbling'; readonly size: number; readonly grace: number }
   | { readonly topology: 'hopping'; readonly size: number; readonly advance: number; readonly grace: number }
   | { readonly topology: 'session'; readonly gap: number; readonly grace: number }
+  /** A row of the table is valid from when the broker appended it. */
   | { readonly topology: 'table'; readonly history: number; readonly grace: number }
   | { readonly topology: 'inner' | 'left' | 'outer'; readonly within: number; readonly grace: number };
 
@@ -38,47 +45,87 @@ export interface WindowRow {
   readonly last: number;
 }
 
+export interface JoinedRecord {
+  readonly id: number;
+  readonly ts: number;
+  readonly v: number;
+}
+
 export interface JoinRow {
   readonly key: string;
-  readonly left: { readonly ts: number; readonly v: number } | null;
-  readonly right: { readonly ts: number; readonly v: number } | null;
+  readonly left: JoinedRecord | null;
+  readonly right: JoinedRecord | null;
 }
 
 /** Keys of the records that push time on, so that every window closes. */
-export const END = '~end';
+const END = '~end';
 const DAY = 86_400_000;
+/** Records in one batch, so that none is larger than a broker takes. */
+const PORTION = 4_000;
 
-/** What both engines are fed: the inputs, then in each partition of each topic two records of much later days. */
-export function withEnds(inputs: readonly Input[], partitions: number, sides: readonly Input['side'][]): Input[] {
+export interface Topics {
+  readonly left: string;
+  readonly right: string;
+  /** What our engine puts out, and what Kafka Streams does. */
+  readonly ours: string;
+  readonly theirs: string;
+}
+
+/** Kafka Streams compiles the program as it starts, which takes a JDK; a JRE has no compiler. */
+export const hasJdk = spawnSync('java', ['--list-modules']).stdout?.toString().includes('jdk.compiler') === true;
+
+/** Topics of a name of their own, which both engines read. */
+export async function createTopics(bed: TestBed): Promise<Topics> {
+  const name = `hub.same-${Math.random().toString(36).slice(2, 10)}`;
+  const topics = { left: `${name}.left`, right: `${name}.right`, ours: `${name}.ours`, theirs: `${name}.theirs` };
+  await bed.createTopics([...Object.values(topics), TOPICS.late.name, TOPICS.deadLetters.name], PARTITIONS);
+  return topics;
+}
+
+/** In each partition of each topic two records of much later days, after which every window is closed. */
+export function endsOf(inputs: readonly Input[], sides: readonly Input['side'][]): Input[] {
   const last = inputs.reduce((latest, { ts }) => Math.max(latest, ts), 0);
   const ends: Input[] = [];
   for (const days of [1, 2])
     for (const side of sides)
-      for (let partition = 0; partition < partitions; partition++)
-        ends.push({ side, partition, key: `${END}-${partition}`, ts: last + days * DAY, v: 0 });
-  return [...inputs, ...ends];
+      for (let partition = 0; partition < PARTITIONS; partition++)
+        ends.push({ id: -1, side, partition, key: `${END}-${partition}`, ts: last + days * DAY, v: 0 });
+  return ends;
 }
 
-export const isJoin = ({ topology }: Topology): boolean => ['table', 'inner', 'left', 'outer'].includes(topology);
+export const isEnd = ({ key }: { readonly key: string }): boolean => key.startsWith(END);
 
-/** The rows that Kafka Streams gives for an input, without those of the records that only push time on. */
+export function jsonOf({ id, key, ts, v }: Input): object | null {
+  return v === null ? null : { id, key, ts, v };
+}
+
+export async function fill(bed: TestBed, topics: Topics, inputs: readonly Input[]): Promise<void> {
+  const producer = await openProducer(bed.as('admin'));
+  for (const side of ['left', 'right'] as const) {
+    const records = inputs
+      .filter((input) => input.side === side)
+      .map((input) => {
+        const value = jsonOf(input);
+        return { key: input.key, partition: input.partition, value: value && JSON.stringify(value) };
+      });
+    for (let at = 0; at < records.length; at += PORTION)
+      await producer.send([{ topic: topics[side], records: records.slice(at, at + PORTION) }]);
+  }
+  await producer.close();
+}
+
+/** The rows that Kafka Streams gives for what the topics hold, without those of the records that only push time on. */
 export async function kafkaStreams<Row extends WindowRow | JoinRow>(
   bed: TestBed,
   topology: Topology,
-  inputs: readonly Input[],
-  partitions: number,
+  topics: Topics,
 ): Promise<Row[]> {
-  const name = `ref-${Math.random().toString(36).slice(2, 10)}`;
-  const topics = { left: `${name}.left`, right: `${name}.right`, out: `${name}.out` };
-  await bed.createTopics(Object.values(topics), partitions);
-  await fill(bed, topics, withEnds(inputs, partitions, isJoin(topology) ? ['left', 'right'] : ['left']));
-
   const dir = mkdtempSync(join(tmpdir(), 'headwater-reference-'));
-  const out = await collect(bed, topics.out);
+  const out = await collect(bed, topics.theirs);
   try {
     const { jars } = await ensureKafkaArtifacts({ set: 'streams' });
     const { topology: kind, ...times } = topology;
-    const settings = { topology: kind, in: topics.left, right: topics.right, out: topics.out, ...times };
+    const settings = { topology: kind, in: topics.left, right: topics.right, out: topics.theirs, ...times };
     const program = await startProcess({
       name: 'Kafka Streams',
       command: 'java',
@@ -88,32 +135,24 @@ export async function kafkaStreams<Row extends WindowRow | JoinRow>(
         '-Xmx256m',
         ...['-cp', jars.join(':')],
         join(import.meta.dirname, 'kafka-streams/Reference.java'),
-        writeProperties(bed, name, dir),
+        writeProperties(bed, topics.theirs, dir),
         ...Object.entries(settings).map(([key, value]) => `${key}=${value}`),
       ],
     });
     const ended = program.exited.then((exit) => {
       if (!exit.requested) throw new Error(`Kafka Streams ended early:\n${exit.lastLines.join('\n')}`);
     });
-    const seen = () => new Set(rowsOf<Row>(out.records).flatMap(({ key }) => (key.startsWith(END) ? [key] : [])));
-    await Promise.race([ended, until('Kafka Streams has read everything', 60, () => seen().size === partitions)]);
-    await program.stop(15_000);
-    return rowsOf<Row>(await out.toEnd()).filter(({ key }) => !key.startsWith(END));
+    const seen = () => new Set(rowsOf<Row>(out.records).flatMap((row) => (isEnd(row) ? [row.key] : [])));
+    try {
+      await Promise.race([ended, until('Kafka Streams has read everything', 60, () => seen().size === PARTITIONS)]);
+    } finally {
+      await program.stop(15_000);
+    }
+    return rowsOf<Row>(await out.toEnd()).filter((row) => !isEnd(row));
   } finally {
     await out.close();
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-async function fill(bed: TestBed, topics: Record<Input['side'], string>, inputs: readonly Input[]): Promise<void> {
-  const producer = await openProducer(bed.as('admin'));
-  for (const side of ['left', 'right'] as const) {
-    const records = inputs
-      .filter((input) => input.side === side)
-      .map(({ key, partition, ts, v }) => ({ key, partition, value: JSON.stringify({ ts, v }) }));
-    if (records.length > 0) await producer.send([{ topic: topics[side], records }]);
-  }
-  await producer.close();
 }
 
 function rowsOf<Row>(records: readonly { readonly value: Buffer | null }[]): Row[] {
@@ -143,6 +182,8 @@ function writeProperties(bed: TestBed, name: string, dir: string): string {
     'commit.interval.ms': 200,
     'statestore.cache.max.bytes': 0,
     'replication.factor': 1,
+    // On disk each new segment of time opens a database, which took most of the run.
+    'dsl.store.suppliers.class': 'org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers',
     'default.key.serde': 'org.apache.kafka.common.serialization.Serdes$StringSerde',
     'default.value.serde': 'org.apache.kafka.common.serialization.Serdes$StringSerde',
     // By default it looks for unmatched records once a second of its own clock, whatever the records say.

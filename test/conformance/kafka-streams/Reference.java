@@ -130,8 +130,10 @@ public class Reference {
         finals(in.groupByKey().windowedBy(windows).aggregate(() -> "", add, merge, store), o.get("out"), produced);
       }
       case "table" -> {
-        // A versioned store: a record meets the version of its own time.
-        KTable<String, String> table = builder.table(o.get("right"), consumed,
+        // A versioned store: a record meets the version of its own time. A row has the time at which it was appended.
+        Consumed<String, String> rows =
+            Consumed.with(Serdes.String(), Serdes.String()).withTimestampExtractor((record, before) -> record.timestamp());
+        KTable<String, String> table = builder.table(o.get("right"), rows,
             Materialized.<String, String>as(Stores.persistentVersionedKeyValueStore("table", ms(o, "history")))
                 .withKeySerde(Serdes.String()).withValueSerde(Serdes.String()));
         Joined<String, String, String> joined = Joined.with(Serdes.String(), Serdes.String(), Serdes.String(), "join", ms(o, "grace"));

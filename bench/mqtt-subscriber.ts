@@ -3,6 +3,8 @@ import mqtt from 'mqtt-packet';
 
 // A process of its own. A subscriber that keeps nothing: it counts what it gets and acknowledges it. One message in; `subscribed` and the answer out.
 
+export const SUBSCRIBER_ID = 'keeps-nothing';
+
 export interface Subscriber {
   readonly port: number;
   readonly messages: number;
@@ -44,7 +46,7 @@ process.once('message', ({ port, messages, receiveMaximum }: Subscriber) => {
   });
   socket.on('connect', () => {
     const properties = { receiveMaximum, sessionExpiryInterval: 600 };
-    const session = { clientId: 'keeps-nothing', clean: false, keepalive: 0, properties };
+    const session = { clientId: SUBSCRIBER_ID, clean: false, keepalive: 0, properties };
     socket.write(
       mqtt.generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion, ...session }, { protocolVersion }),
     );

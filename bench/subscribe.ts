@@ -18,7 +18,7 @@ import {
 } from '../infra/local/index.ts';
 import { inProcess } from './cluster.ts';
 import type { Load } from './mqtt-load.ts';
-import type { Subscriber, SubscriberAnswer } from './mqtt-subscriber.ts';
+import { SUBSCRIBER_ID, type Subscriber, type SubscriberAnswer } from './mqtt-subscriber.ts';
 import { print, readSettings, round } from './settings.ts';
 
 /** Unacknowledged messages that the other subscribers let the broker have, as many as the gateway does. */
@@ -60,8 +60,8 @@ export async function run(args: string[]): Promise<void> {
       const node: number[] = [];
       const c: number[] = [];
       for (let n = 0; n < rounds; n++) {
-        node.push(await toSubscriber(broker, settings, backlog));
-        ours.push(await toGateway(broker, settings, backlog, join(dir, `${backlog}-${n}`)));
+        node.push(await toSubscriber(program, broker, settings, backlog));
+        ours.push(await toGateway(program, broker, settings, backlog, join(dir, `${backlog}-${n}`)));
         c.push(await toMosquittoSub(program, broker, settings, backlog));
       }
       const { messagesPerSecond, cpuSeconds, rssMb } = best(ours, (its) => its.messagesPerSecond);
@@ -92,7 +92,12 @@ const best = <T>(values: readonly T[], by: (value: T) => number): T => values.to
 const send = (broker: Mosquitto, settings: Settings) =>
   inProcess('./mqtt-load.ts', { port: broker.port, username: 'bench', password: 'bench', ...settings } satisfies Load);
 
-async function toSubscriber(broker: Mosquitto, settings: Settings, backlog: boolean): Promise<number> {
+/** A session that is left behind goes on collecting messages, which costs the broker as much as delivering them. */
+async function endSession(program: string, broker: Mosquitto, id: string): Promise<void> {
+  await once(spawn(program, ['-p', `${broker.port}`, '-i', id, '-t', 'none', '-E'], { stdio: 'ignore' }), 'exit');
+}
+
+async function toSubscriber(program: string, broker: Mosquitto, settings: Settings, backlog: boolean): Promise<number> {
   const open = async () => {
     const child = fork(new URL('./mqtt-subscriber.ts', import.meta.url), { execArgv: process.execArgv });
     const order: Subscriber = { port: broker.port, messages: settings.messages, receiveMaximum: RECEIVE_MAXIMUM };
@@ -113,6 +118,7 @@ async function toSubscriber(broker: Mosquitto, settings: Settings, backlog: bool
   }
   const { seconds } = await subscriber.done;
   subscriber.child.kill();
+  await endSession(program, broker, SUBSCRIBER_ID);
   return settings.messages / seconds;
 }
 
@@ -122,21 +128,8 @@ async function toMosquittoSub(
   settings: Settings,
   backlog: boolean,
 ): Promise<number> {
-  const session = [
-    '-V',
-    '5',
-    '-p',
-    `${broker.port}`,
-    '-i',
-    'keeps-nothing',
-    '-q',
-    '1',
-    '-t',
-    'devices/#',
-    '-c',
-    '-x',
-    '600',
-  ];
+  const id = 'mosquitto-sub';
+  const session = ['-V', '5', '-p', `${broker.port}`, '-i', id, '-q', '1', '-t', 'devices/#', '-c', '-x', '600'];
   const run = async (more: string[]) => {
     const [code] = await once(spawn(program, [...session, ...more], { stdio: 'ignore' }), 'exit');
     if (code !== 0) throw new HeadwaterError('PROCESS_ENDED', `mosquitto_sub ended with exit code ${code}`);
@@ -149,13 +142,17 @@ async function toMosquittoSub(
   if (!backlog) await send(broker, settings);
   await done;
   const seconds = (performance.now() - startedAt) / 1_000;
-  // Ends the session.
-  const [port, id] = [`${broker.port}`, 'keeps-nothing'];
-  await once(spawn(program, ['-p', port, '-i', id, '-t', 'none', '-E'], { stdio: 'ignore' }), 'exit');
+  await endSession(program, broker, id);
   return settings.messages / seconds;
 }
 
-async function toGateway(broker: Mosquitto, settings: Settings, backlog: boolean, dir: string): Promise<Figures> {
+async function toGateway(
+  program: string,
+  broker: Mosquitto,
+  settings: Settings,
+  backlog: boolean,
+  dir: string,
+): Promise<Figures> {
   const [httpPort, nobody] = (await freePorts(2)) as [number, number];
   const authority = await openAuthority(dir);
   const config = join(dir, 'gateway.yaml');
@@ -202,6 +199,7 @@ async function toGateway(broker: Mosquitto, settings: Settings, backlog: boolean
     };
   } finally {
     await gateway.stop();
+    await endSession(program, broker, dir);
   }
 }
 

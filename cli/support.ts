@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { isSea } from 'node:sea';
 import pino, { type Logger } from 'pino';
 import { HeadwaterError } from '../contract/index.ts';
+import pkg from '../package.json' with { type: 'json' };
 
 /** Where a platform of this machine keeps everything, unless told otherwise. */
 export const DEFAULT_DIR = resolve(import.meta.dirname, '..', '.headwater');
@@ -78,10 +79,10 @@ export function duration(text: string): number {
 
 /**
  * How a headwater command is run as a process of its own. Node sizes the nursery for short-lived objects by the machine's memory; a smaller one saves
- * 50 MB and more. The gateway's is larger, because it makes many objects that live for one commit.
+ * 50 MB and more.
  */
 export function headwater(args: readonly string[]): { command: string; args: string[] } {
-  const flags = [`--max-semi-space-size=${args[0] === 'gateway' ? 16 : 8}`, '--expose-gc'];
+  const flags = args[0] === 'gateway' ? pkg.gatewayFlags : ['--max-semi-space-size=8', '--expose-gc'];
   return {
     command: process.execPath,
     args: [...process.execArgv, ...flags, resolve(import.meta.dirname, 'main.ts'), ...args],

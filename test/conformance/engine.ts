@@ -19,7 +19,7 @@ import { type Clock, runSteps, stateTopicOf, systemClock } from '../../streams/r
 import { Lives } from '../../streams/testing/index.ts';
 import { collect, PARTITIONS, type TestBed, until } from '../support/testbed.ts';
 import { byPartition } from './inputs.ts';
-import { type Input, jsonOf, type Topics, type Topology } from './reference.ts';
+import { END, type Input, jsonOf, type Topics, type Topology } from './reference.ts';
 
 /** What our engine put out. */
 export interface Outcome<Row> {
@@ -105,7 +105,10 @@ export function inLives<Row>(
   return { rows, late };
 }
 
-/** Over Kafka, exactly once; after each portion of the input the step is closed, and goes on with the next. */
+/**
+ * Over Kafka, exactly once; after each portion of the input the step is closed, and goes on with the next. The last portion holds the records that close
+ * every window.
+ */
 export async function inRuntime<Row>(
   bed: TestBed,
   step: Step,
@@ -115,12 +118,14 @@ export async function inRuntime<Row>(
   await bed.createTopics([stateTopicOf(step)]);
   const [out, late] = await Promise.all([collect(bed, topics.ours), collect(bed, TOPICS.late.name)]);
   try {
-    for (const feed of portions) {
+    for (const [n, feed] of portions.entries()) {
       await feed();
       const running = runSteps([step], { kafka: bed.as('hub'), log, clock: STILL });
-      const tasks = () => running.status()[0]!.tasks.filter(({ state, lag }) => state === 'running' && lag === 0);
+      const read = () => running.status()[0]!.tasks.filter(({ state, lag }) => state === 'running' && lag === 0);
+      const ended = () => out.records.filter(({ value }) => value!.includes(END)).map(({ key }) => key);
+      const isDone = () => (n < portions.length - 1 ? read().length : new Set(ended()).size) === PARTITIONS;
       try {
-        await until('our engine has read everything', 60, () => tasks().length === PARTITIONS);
+        await until('our engine has read everything', 60, isDone);
       } finally {
         await running.close();
       }

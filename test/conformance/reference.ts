@@ -58,7 +58,7 @@ export interface JoinRow {
 }
 
 /** Keys of the records that push time on, so that every window closes. */
-const END = '~end';
+export const END = '~end';
 const DAY = 86_400_000;
 /** Records in one batch, so that none is larger than a broker takes. */
 const PORTION = 4_000;

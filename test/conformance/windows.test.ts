@@ -125,10 +125,8 @@ describe.skipIf(!hasJdk)('windows of our engine and of Kafka Streams (needs a JD
         () => fill(bed, topics, all.slice(0, half)),
         () => fill(bed, topics, all.slice(half)),
       ]);
-      console.log('ours done', performance.now());
       const theirs = await kafkaStreams<WindowRow>(bed, topology, topics);
 
-      console.log('theirs done', performance.now());
       const counts = compare(topology, inputs, overKafka, theirs);
       console.log(`${topology.topology}, seed ${SEED}: ${JSON.stringify(counts)}`);
       expect(compare(topology, inputs, inLives(step, topics, all), theirs)).toEqual(counts);

@@ -96,6 +96,28 @@ test('every acknowledged reading arrives, in order and once by its identity, tho
   }
 });
 
+test('a gateway that starts again sends nothing again that it knew to be in Kafka', async () => {
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'headwater-forwarder-'));
+  await using kafka = await startTestKafka();
+  await makeTopic(kafka);
+  const EACH = 500;
+  for (let life = 0; life < 3; life++) {
+    await using buffer = await openedBuffer(dir.path);
+    const forwarder = startForwarder(forwarderOf(kafka, buffer));
+    const submissions = Array.from({ length: EACH }, (_, n) => {
+      const value = JSON.stringify({ life, n });
+      return buffer.submit({ entries: [{ kind: 'reading', alarm: false, value, ts: n }] });
+    });
+    await Promise.all(submissions);
+    while ((await buffer.status()).readings > 0) await sleep(20);
+    await forwarder.close();
+  }
+  const admin = await openAdmin(as(kafka, 'admin'));
+  const ends = await admin.offsets(TOPICS.raw.name);
+  await admin.close();
+  expect(ends.reduce((sum, { low, high }) => sum + high - low, 0)).toBe(3 * EACH);
+});
+
 test('a topic that takes only small records gets all that fit, and word of the one that does not', async () => {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'headwater-forwarder-'));
   await using kafka = await startTestKafka();

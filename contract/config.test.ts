@@ -53,3 +53,18 @@ test('an environment variable overrides the file and is named when it is wrong',
     'from HEADWATER_GATEWAY__BUFFER__MAX_AGE',
   );
 });
+
+test('references that would make it endless are a problem like any other', () => {
+  const tenfold = (name: string, of: string) => `${name}: &${name} [${Array(10).fill(of).join(', ')}]\n`;
+  const bomb = ['b', 'c', 'd', 'e'].reduce(
+    (text, name, at) => text + tenfold(name, `*${'abcd'[at]}`),
+    tenfold('a', 'x'),
+  );
+  expect(problemsOf(bomb)[0]).toContain('the file: Excessive alias count');
+});
+
+test('a variable that is no YAML is named, and a file that is no map does not trip over one', () => {
+  const env = { HEADWATER_GATEWAY__GATEWAY__ID: '[' };
+  expect(problemsOf(good, env)[0]).toContain('gateway.id (from HEADWATER_GATEWAY__GATEWAY__ID)');
+  expect(problemsOf('a text', { HEADWATER_GATEWAY__GATEWAY__ID: 'g2' })[0]).toContain('the file');
+});

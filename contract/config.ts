@@ -25,8 +25,7 @@ export function parseConfig<S extends z.ZodType>(schema: S, source: ConfigSource
       document.errors.map((e) => `line ${lines.linePos(e.pos[0]).line}: ${e.message.split('\n')[0]}`),
     );
   }
-  const values = document.toJS() ?? {};
-  const overridden = override(values, source);
+  const overridden = override(plain(document, 'the file', source) ?? {}, source);
   const result = schema.safeParse(overridden.values, { reportInput: false });
   if (result.success) return result.data;
   throw invalid(
@@ -63,6 +62,16 @@ function invalid(source: ConfigSource, details: string[]): HeadwaterError {
   return new HeadwaterError('CONFIG_INVALID', `${source.file} has ${count}; mend it and start again:`, { details });
 }
 
+/** The document as values. @throws HeadwaterError `CONFIG_INVALID` where it is none, or its references would make it endless */
+function plain(document: ReturnType<typeof parseDocument>, what: string, source: ConfigSource): unknown {
+  try {
+    if (document.errors.length > 0) throw document.errors[0];
+    return document.toJS();
+  } catch (error) {
+    throw invalid(source, [`${what}: ${(error as Error).message.split('\n')[0]}`]);
+  }
+}
+
 /** The line of a path, or of the nearest part of it that the text has. */
 function lineOf(
   document: ReturnType<typeof parseDocument>,
@@ -86,6 +95,8 @@ function lineOf(
 function override(values: unknown, source: ConfigSource): { values: unknown; variables: Map<string, string> } {
   const variables = new Map<string, string>();
   const copy = structuredClone(values);
+  // What is no map cannot be overridden in part; the schema says what is wrong with it.
+  if (typeof copy !== 'object') return { values: copy, variables };
   for (const [variable, text] of Object.entries(source.env)) {
     if (!variable.startsWith(`${source.prefix}__`) || text === undefined) continue;
     const path = variable
@@ -97,8 +108,9 @@ function override(values: unknown, source: ConfigSource): { values: unknown; var
       if (typeof at[key] !== 'object' || at[key] === null) at[key] = {};
       at = at[key] as Record<string, unknown>;
     }
-    at[path.at(-1)!] = parseDocument(text).toJS();
-    variables.set(path.join('.'), variable);
+    const name = path.join('.');
+    at[path.at(-1)!] = plain(parseDocument(text), `${name} (from ${variable})`, source);
+    variables.set(name, variable);
   }
   return { values: copy, variables };
 }

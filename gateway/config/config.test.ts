@@ -93,6 +93,11 @@ test.each([
   ['a password in the file', '{ accounts: [{ username: a, password: b }] }', 'inputs.mqtt.accounts.0.password'],
   ['a broken hash', '{ accounts: [{ username: a, passwordHash: x }] }', 'inputs.mqtt.accounts.0.passwordHash'],
   [
+    'a placeholder that nobody fills in',
+    '{ accounts: [{ username: a, passwordFile: p, publish: ["devices/{user}/#"] }] }',
+    'inputs.mqtt.accounts.0.publish.0',
+  ],
+  [
     'a wildcard that stands not alone',
     '{ accounts: [{ username: a, passwordFile: p, publish: ["devices/a+"] }] }',
     'inputs.mqtt.accounts.0.publish.0',
@@ -139,4 +144,26 @@ test.each([
   const details = detailsOf(MINIMAL.replace(', passwordFile: kafka.password', login));
   expect(details).toEqual([expect.stringMatching(new RegExp(`^${path}[ :]`))]);
   expect(details[0]).toContain(message);
+});
+
+test.each([
+  ['brokers: [localhost:9092]', 'brokers: [localhost:99999]', 'kafka.brokers.0'],
+  ['brokers: [localhost:9092]', 'brokers: ["https://localhost:9092"]', 'kafka.brokers.0'],
+  ['host: {}', 'host: { every: 0s }', 'inputs.host.every'],
+  ['host: {}', 'host: { every: 30d }', 'inputs.host.every'],
+  ['host: {}', 'serial: [{ path: "tcp://ser2net:99999" }]', 'inputs.serial.0.path'],
+  ['dir: data', 'dir: data, maxAge: 0d', 'buffer.maxAge'],
+])('%s is refused as %s', (good, wrong, path) => {
+  expect(detailsOf(MINIMAL.replace(good, wrong))[0]).toContain(path);
+});
+
+test.each([
+  ['cut short, which would let anybody in', 'scrypt$16384$8$1$bm90IGEgc2VjcmV0$='],
+  ['whose N is no power of 2', 'scrypt$16383$8$1$bm90IGEgc2VjcmV0$AAAAAAAAAAAAAAAAAAAAAA=='],
+  ['that takes all memory there is', 'scrypt$1073741824$8$1$bm90IGEgc2VjcmV0$AAAAAAAAAAAAAAAAAAAAAA=='],
+])('a password hash is refused %s, and not repeated in the message', (_name, hash) => {
+  const mqtt = `{ accounts: [{ username: a, passwordHash: "${hash}" }] }`;
+  const details = detailsOf(MINIMAL.replace('{ host: {} }', `{ mqtt: ${mqtt} }`));
+  expect(details).toEqual([expect.stringContaining('inputs.mqtt.accounts.0.passwordHash')]);
+  expect(details[0]).not.toContain(hash);
 });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type GatewayConfig, readSecret } from '../config/index.ts';
-import { chainExpiry, type Pair, readPair } from '../credentials/index.ts';
+import { chainExpiry, type Pair, readCertificates, readPair } from '../credentials/index.ts';
 import { hostInput } from './host/input.ts';
 import type { Input } from './input.ts';
 import { type Account, type Accounts, hashPassword } from './mqtt/accounts.ts';
@@ -72,7 +72,7 @@ async function brokerOptions(
   log: { debug(fields: object, message: string): void },
 ): Promise<MqttOptions> {
   const { clientCaFile, clientCertificates } = section ?? {};
-  const clientCa = clientCaFile && readSecret(clientCaFile, 'the file inputs.mqtt.tls.clientCaFile');
+  const clientCa = clientCaFile && readCertificates(clientCaFile, 'inputs.mqtt.tls.clientCaFile');
   return {
     host,
     port,

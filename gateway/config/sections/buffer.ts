@@ -8,7 +8,10 @@ export const buffer = z.strictObject({
     .pipe(z.number().min(1_048_576, 'must be at least 1 MiB'))
     .default(2 * 1_024 ** 3)
     .describe('Largest size on disk, journal included, such as 2 GiB.'),
-  maxAge: duration.default(30 * 86_400_000).describe('Oldest reading kept, such as 30d.'),
+  maxAge: duration
+    .pipe(z.number().min(60_000, 'must be at least 1m: what is older is given up'))
+    .default(30 * 86_400_000)
+    .describe('Oldest reading kept, such as 30d.'),
   whenFull: z
     .enum(['reject-new', 'drop-oldest'])
     .default('reject-new')

@@ -15,7 +15,13 @@ export const inputs = z
       .describe('MQTT brokers that exist already; the gateway is their client.'),
     serial: z.array(serial).default([]).describe('Serial ports: JSON lines, CSV or frames with a checksum.'),
     host: z
-      .strictObject({ every: duration.default(10_000).describe('Time between two measurements.'), transform })
+      .strictObject({
+        every: duration
+          .pipe(z.number().min(100, 'must be at least 100ms').max(86_400_000, 'must be at most 1d'))
+          .default(10_000)
+          .describe('Time between two measurements.'),
+        transform,
+      })
       .optional()
       .describe('Load, memory, temperature and disk of this machine, as a device of its own.'),
   })

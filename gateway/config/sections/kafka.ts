@@ -4,7 +4,7 @@ import { file } from './common.ts';
 export const kafka = z
   .strictObject({
     brokers: z
-      .array(z.string().regex(/^.+:\d+$/, 'must be host:port'))
+      .array(z.string().refine(isBroker, 'must be host:port, such as kafka-1.example.org:9093'))
       .min(1)
       .describe('host:port of brokers to ask first; they tell the others.'),
     caFile: file.describe('PEM file of the authority that signed the brokers’ certificates; it may hold several.'),
@@ -28,3 +28,8 @@ export const kafka = z
     if (keyFile !== undefined && certFile === undefined)
       problem('certFile', 'is missing: keyFile needs its certificate');
   });
+
+function isBroker(text: string): boolean {
+  const [, port] = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(\d+)$/.exec(text) ?? [];
+  return Number(port) >= 1 && Number(port) <= 65_535;
+}

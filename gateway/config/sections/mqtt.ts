@@ -4,7 +4,8 @@ import { formats } from './formats.ts';
 import { filter, publish, subscribe } from './rights.ts';
 import { transform } from './transform.ts';
 
-const SCRYPT = /^scrypt\$\d+\$\d+\$\d+\$[\w+/=]+\$[\w+/=]+$/;
+const SCRYPT = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([\w+/-]{11,}=*)\$([\w+/-]{22,}=*)$/;
+const SCRYPT_BYTES = 128 * 1_024 * 1_024;
 
 const account = z
   .strictObject({
@@ -12,7 +13,10 @@ const account = z
     passwordFile: file.optional().describe('File that holds the password, with nothing else in it.'),
     passwordHash: z
       .string()
-      .regex(SCRYPT, 'must be scrypt$N$r$p$salt$hash')
+      .refine(
+        isScrypt,
+        'must be scrypt$N$r$p$salt$hash: N a power of 2, a salt of 8 bytes or more, a hash of 16 or more',
+      )
       .optional()
       .describe('scrypt$N$r$p$salt$hash, salt and hash in base64.'),
     publish: publish.default(['devices/{username}', 'devices/{username}/#']),
@@ -80,3 +84,10 @@ export const mqtt = z
       problem('accounts', `has the user "${twice}" twice`);
     }
   });
+
+/** A hash that was cut short would be that of many passwords, and of every one without its last part. */
+function isScrypt(text: string): boolean {
+  const [, ...cost] = SCRYPT.exec(text) ?? [];
+  const [N = 0, r = 0, p = 0] = cost.map(Number);
+  return N > 1 && r > 0 && p > 0 && Number.isInteger(Math.log2(N)) && 128 * N * r <= SCRYPT_BYTES && p <= 16;
+}

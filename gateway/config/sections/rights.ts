@@ -13,6 +13,10 @@ export const filter = z
         .split('/')
         .every((level, at, all) => !/[+#]/.test(level) || level === '+' || (level === '#' && at === all.length - 1)),
     'must be a topic filter: + and # stand alone between slashes, # at the end',
+  )
+  .refine(
+    (text) => !/[{}]/.test(text.replaceAll(/\{(username|clientid)\}/g, '')),
+    'may have {username} and {clientid}, and no other braces',
   );
 
 export const publish = z

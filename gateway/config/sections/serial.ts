@@ -56,7 +56,7 @@ export const serial = z
   .strictObject({
     path: z
       .string()
-      .regex(/^(\/|[A-Z]+\d|tcp:\/\/[^/:]+:\d+$)/, 'must be a device file such as /dev/ttyUSB0, or tcp://host:port')
+      .refine(isPort, 'must be a device file such as /dev/ttyUSB0, or tcp://host:port')
       .optional()
       .describe('A device file such as /dev/ttyUSB0, or tcp://host:port for a line behind a network server.'),
     usb: usb.optional().describe('Instead of path: the USB adapter, whatever port it is plugged into.'),
@@ -89,4 +89,9 @@ export const serial = z
 export function portName({ path, usb }: Pick<z.output<typeof serial>, 'path' | 'usb'>): string {
   if (!usb) return path!;
   return ['usb', `${usb.vendorId}:${usb.productId}`.toLowerCase(), usb.serialNumber].filter(Boolean).join('-');
+}
+
+function isPort(path: string): boolean {
+  const [, port] = /^tcp:\/\/[^/:]+:(\d+)$/.exec(path) ?? [];
+  return port === undefined ? /^(\/|[A-Z]+\d)/.test(path) : Number(port) >= 1 && Number(port) <= 65_535;
 }

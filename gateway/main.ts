@@ -73,7 +73,8 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
     let reporter: Reporter | undefined;
     // After everything else, so that its last word is true.
     closers.push(() => reporter?.close());
-    if (buffer.recovered !== null) log.warn({ recovered: buffer.recovered }, 'the buffer was repaired, or is not the one last used here');
+    if (buffer.recovered !== null)
+      log.warn({ recovered: buffer.recovered }, 'the buffer was repaired, or is not the one last used here');
 
     const forwarder = startForwarder({
       buffer,
@@ -154,15 +155,22 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
       status: snapshot,
       failed: buffer.failed,
       checkFiles: files.check,
-      close,
+      // After a reload under way, which would open inputs that nobody closes.
+      close: () => inTurn(close),
       healthy: (withinMs = HEALTHY_WITHIN_MS) => doneWithin(withinMs, buffer.status()),
       reload: (next) =>
         inTurn(async () => {
           const wanted = withoutFixed(started, next);
-          const changes = await inputs.apply(plannedInputs(wanted, log), () => {
-            if (kafka.renew(wanted)) reconnect();
-          });
-          if (rulesOf(config) !== rulesOf(wanted)) decoder.useRules(configuredRules(wanted));
+          const changes = await inputs.apply(
+            plannedInputs(wanted, log),
+            () => {
+              if (kafka.renew(wanted)) reconnect();
+            },
+            // Before the first message of an input that is to be read by them.
+            () => {
+              if (rulesOf(config) !== rulesOf(wanted)) decoder.useRules(configuredRules(wanted));
+            },
+          );
           forwarder.configure(forwarderSettings(wanted));
           const changed = changedPaths(config, wanted).filter((path) => !changes.needRestart.includes(path));
           config = wanted;

@@ -167,3 +167,14 @@ test('changed paths are told by their deepest difference', () => {
     'f',
   ]);
 });
+
+test('a gateway that is closed during a reload leaves nothing open', async () => {
+  const { site, gateway, reload } = await open('  host: { every: 1h }');
+  await using _ = site;
+  site.write(mqtt(account('ann')));
+  const reloading = reload();
+  await gateway.close();
+  expect(await reloading).toBeDefined();
+  const device = site.device(gateway.addresses.mqtt!, { username: 'ann', password: 'ann' });
+  await expect(device).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});

@@ -54,10 +54,11 @@ export class RunningInputs {
 
   /**
    * Makes the inputs what the plans say. One that cannot be started stands among them as failed, with the reason, until the next time. `before` is
-   * called when all that the plans need has been read; what it throws stops it too.
+   * called when all that the plans need has been read; what it throws stops it too. `between` is called when what goes is closed, and nothing that
+   * comes is open.
    * @throws HeadwaterError where a file that a plan names cannot be used; nothing was changed then
    */
-  async apply(plans: readonly InputPlan[], before: () => void): Promise<InputChanges> {
+  async apply(plans: readonly InputPlan[], before: () => void, between: () => void): Promise<InputChanges> {
     const steps = await loadAll(plans);
     before();
     const wanted = new Set(plans.map(({ key }) => key));
@@ -69,6 +70,7 @@ export class RunningInputs {
       this.#running.delete(plan.key);
       await this.#end(input);
     }
+    between();
     const started = [];
     const needRestart = [];
     for (const step of steps) {

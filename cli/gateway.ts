@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import type { Gateway } from '../gateway/main.ts';
 import { command as flash } from './gateway-flash.ts';
 import { configFile, forgetStart, leaveWithin, openLog, stopSignal } from './support.ts';
 
@@ -15,6 +14,10 @@ command
   )
   .action(async (options: { config?: string }) => {
     const file = configFile(options.config, 'gateway');
+    const stopped = stopSignal(['SIGINT', 'SIGTERM']);
+    const { promise: running, resolve: started } = Promise.withResolvers<() => Promise<void>>();
+    // Before anything that takes time: one that nobody waits for ends the process.
+    process.on('SIGHUP', async () => (await running)());
     const { loadGatewayConfig } = await import('../gateway/config/index.ts');
     const config = loadGatewayConfig(file);
     const { reloadFrom, runGateway } = await import('../gateway/main.ts');
@@ -22,18 +25,19 @@ command
     const log = openLog('gateway');
     const levelOf = ({ log }: typeof config) => process.env.HEADWATER_LOG ?? log.level;
     log.level = levelOf(config);
-    const stopped = stopSignal(['SIGINT', 'SIGTERM']);
     const manager = serviceManager({ log });
-    const { promise: running, resolve: started } = Promise.withResolvers<Gateway>();
-    process.on('SIGHUP', async () => {
-      const gateway = await running;
+    const gateway = await Promise.race([runGateway(config, { log }), stopped]);
+    if (typeof gateway === 'string') {
+      // A repair may go on for minutes, and is begun anew by the next start like after a power cut.
+      log.info({ signal: gateway }, 'stopping before it was ready');
+      process.exit(0);
+    }
+    started(async () => {
       await manager.reloading();
       const next = await reloadFrom(file, gateway, log);
       if (next) log.level = levelOf(next);
       await manager.ready();
     });
-    const gateway = await runGateway(config, { log });
-    started(gateway);
     log.info(gateway.addresses, 'listening');
     await manager.ready();
     manager.watch(() => gateway.healthy());

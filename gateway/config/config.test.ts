@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -122,6 +122,13 @@ test('who has a client certificate needs no account, and an account needs no pas
 
 test('a gateway without inputs is refused', () => {
   expect(detailsOf(MINIMAL.replace('{ host: {} }', '{}'))[0]).toContain('nothing to read from');
+});
+
+test('a file that is far too large is refused unread', () => {
+  const path = write(MINIMAL);
+  truncateSync(path, 100_000_000_000);
+  expect(() => loadGatewayConfig(path, {})).toThrow('larger than 1 MiB');
+  expect(() => readSecret(path, 'the Kafka password')).toThrow('larger than 1 MiB');
 });
 
 test('a file that is not there and a secret that is not there are named', () => {

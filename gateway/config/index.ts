@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { HeadwaterError, parseConfig } from '../../contract/index.ts';
 import { GatewayConfig } from './schema.ts';
@@ -9,6 +9,9 @@ export { portName } from './sections/serial.ts';
 export type { TransformStep } from './sections/transform.ts';
 export { parseTopicPattern, type TopicPattern } from './topic-pattern.ts';
 export { type Conversion, conversionOf, tidy } from './unit-conversion.ts';
+
+/** No configuration, secret or certificate is larger; what is, is another file, and reading it would hold up everything. */
+const MAX_FILE_BYTES = 1_048_576;
 
 /**
  * Reads a gateway's configuration. Paths in it become absolute, taken from the folder of the file. `HEADWATER_GATEWAY__KAFKA__BROKERS='[a:9092]'`
@@ -34,6 +37,8 @@ export function readSecret(path: string, what: string): string {
 
 function readText(path: string, code: string, what: string): string {
   try {
+    if (statSync(path).size > MAX_FILE_BYTES)
+      throw new Error('it is larger than 1 MiB, so it cannot be the right file');
     return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new HeadwaterError(code, `${what} cannot be read from ${path}: ${(cause as Error).message}`, { cause });

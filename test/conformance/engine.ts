@@ -69,7 +69,7 @@ export function stepOf(topology: Topology, { left, right, ours }: Topics): Step 
           ...{ variance: variance(v), first: first(v), last: last(v) },
         },
         graceMs: topology.grace,
-        rememberMs: topology.grace,
+        rememberMs: topology.remember ?? topology.grace,
       });
       return compile(job(id, plan))[0]!;
     }

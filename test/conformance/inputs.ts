@@ -37,11 +37,9 @@ const oneOf = (behind: fc.Arbitrary<number>) =>
 const inputOf = (bound: number) => {
   const { tame, wild } = behindOf(bound);
   const list = (behind: fc.Arbitrary<number>) => fc.array(oneOf(behind), { minLength: 1, maxLength: 100, size: 'max' });
-  return fc.record({
-    keys: fc.integer({ min: 1, max: 4 }),
-    shift: fc.nat(PARTITIONS - 1),
-    list: fc.oneof(list(tame), list(wild)),
-  });
+  return fc
+    .record({ keys: fc.integer({ min: 1, max: 4 }), shift: fc.nat(PARTITIONS - 1), isTame: fc.boolean() })
+    .chain((of) => list(of.isTame ? tame : wild).map((records) => ({ ...of, records })));
 };
 
 /**
@@ -51,10 +49,10 @@ const inputOf = (bound: number) => {
 export function generated(count: number, bound: number, sides: 1 | 2): Input[] {
   const all: Input[] = [];
   const cases = fc.sample(inputOf(bound), { numRuns: count, seed: SEED });
-  for (const [number, { keys, shift, list }] of cases.entries()) {
+  for (const [number, { keys, shift, isTame, records }] of cases.entries()) {
     let now = START + number * APART_MS;
     const mine: Omit<Input, 'id'>[] = [];
-    for (const { after, behind, again, right, v, ...of } of list) {
+    for (const { after, behind, again, right, v, ...of } of records) {
       now += after;
       const key = of.key % keys;
       const fresh = {
@@ -64,7 +62,9 @@ export function generated(count: number, bound: number, sides: 1 | 2): Input[] {
         ts: now - behind,
         v,
       };
-      mine.push((again > 0 && mine.at(-again)) || fresh);
+      const before = again > 0 ? mine.at(-again) : undefined;
+      const isTooOld = isTame && before !== undefined && now - before.ts > bound;
+      mine.push(before === undefined || isTooOld ? fresh : before);
     }
     for (const input of mine) all.push({ ...input, id: all.length });
   }

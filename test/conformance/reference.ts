@@ -22,12 +22,18 @@ export interface Input {
 
 /** What the Kafka Streams program is asked to run; times in ms. */
 export type Topology =
-  | { readonly topology: 'tumbling'; readonly size: number; readonly grace: number }
-  | { readonly topology: 'hopping'; readonly size: number; readonly advance: number; readonly grace: number }
-  | { readonly topology: 'session'; readonly gap: number; readonly grace: number }
+  | ({ readonly topology: 'tumbling'; readonly size: number } & Kept)
+  | ({ readonly topology: 'hopping'; readonly size: number; readonly advance: number } & Kept)
+  | ({ readonly topology: 'session'; readonly gap: number } & Kept)
   /** A row of the table is valid from when the broker appended it. */
   | { readonly topology: 'table'; readonly history: number; readonly grace: number }
   | { readonly topology: 'inner' | 'left' | 'outer'; readonly within: number; readonly grace: number };
+
+/** For our engine: how long a series without windows is remembered. As long as the grace, unless given, which is what comes closest to Kafka Streams. */
+interface Kept {
+  readonly grace: number;
+  readonly remember?: number;
+}
 
 /** A row of a window; `end` of a session is its last record's time, as Kafka Streams has it. */
 export interface WindowRow {
@@ -82,14 +88,14 @@ export async function createTopics(bed: TestBed): Promise<Topics> {
   return topics;
 }
 
-/** In each partition of each topic two records of much later days, after which every window is closed. */
-export function endsOf(inputs: readonly Input[], sides: readonly Input['side'][]): Input[] {
+/** In each partition of each topic two records of a much later time, after which every window is closed. */
+export function endsOf(inputs: readonly Input[], sides: readonly Input['side'][], laterMs = DAY): Input[] {
   const last = inputs.reduce((latest, { ts }) => Math.max(latest, ts), 0);
   const ends: Input[] = [];
-  for (const days of [1, 2])
+  for (const n of [1, 2])
     for (const side of sides)
       for (let partition = 0; partition < PARTITIONS; partition++)
-        ends.push({ id: -1, side, partition, key: `${END}-${partition}`, ts: last + days * DAY, v: 0 });
+        ends.push({ id: -1, side, partition, key: `${END}-${partition}`, ts: last + n * laterMs, v: 0 });
   return ends;
 }
 

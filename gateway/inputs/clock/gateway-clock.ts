@@ -13,14 +13,29 @@ export interface GatewayClock {
   readonly bootId: string;
 }
 
-/** Before this the clock cannot have been set: this code did not exist. */
+/** Before this the clock cannot have been set: this code did not exist. The contract ends with the other. */
 const EARLIEST = Date.UTC(2024, 0, 1);
+const LATEST = Date.UTC(2100, 0, 1);
 
+/** A clock that was set goes on by the time since then where somebody or a broken one sets it to what cannot be. */
 export function systemClock(): GatewayClock {
+  const monotonic = () => Number(process.hrtime.bigint() / 1_000_000n);
+  let started: number | undefined;
+  const now = () => {
+    const wall = Date.now();
+    if (wall >= EARLIEST && wall < LATEST) {
+      started = wall - monotonic();
+      return wall;
+    }
+    return started === undefined ? wall : started + monotonic();
+  };
   return {
-    now: Date.now,
-    monotonic: () => Number(process.hrtime.bigint() / 1_000_000n),
-    isSet: () => Date.now() >= EARLIEST,
+    now,
+    monotonic,
+    isSet: () => {
+      const at = now();
+      return at >= EARLIEST && at < LATEST;
+    },
     bootId: readBootId(),
   };
 }

@@ -102,7 +102,8 @@ export async function applyPlan(admin: Admin, desired: Desired, changes: readonl
     const created = of('create').map((c) => c.topic);
     if (created.length > 0) {
       await admin.raw.createTopics({
-        waitForLeaders: true,
+        // Done below: kafkajs fails where the broker has not yet heard of a topic that the controller has made.
+        waitForLeaders: false,
         timeout: 30_000,
         topics: created.map((t) => ({
           topic: t.name,

@@ -74,6 +74,7 @@ function compare(kind: JoinKind, inputs: readonly Input[], ours: Outcome<OurRow>
 describe.skipIf(!hasJdk)('joins of our engine and of Kafka Streams (needs a JDK)', () => {
   let bed: TestBed;
   beforeAll(async () => {
+    console.log(`HEADWATER_SEED=${SEED}`);
     bed = await openTestBed();
   });
   afterAll(() => bed?.close());
@@ -98,7 +99,6 @@ describe.skipIf(!hasJdk)('joins of our engine and of Kafka Streams (needs a JDK)
       for (const order of [all, inItsOrder(all)]) {
         const lives = compare(kind, inputs, inLives(step, topics, order), theirs);
         expect(compare(kind, inputs, inLives(step, topics, order, 7), theirs)).toEqual(lives);
-        console.log(JSON.stringify(lives));
       }
       // What the inputs are to bring about, or the test shows nothing.
       expect(counts.within).toBeGreaterThan(500);

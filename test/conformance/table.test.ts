@@ -82,6 +82,7 @@ function joined({ rows }: Outcome<OurRow>): [record: number, row: number | null]
 describe.skipIf(!hasJdk)('a table joined by our engine and by Kafka Streams (needs a JDK)', () => {
   let bed: TestBed;
   beforeAll(async () => {
+    console.log(`HEADWATER_SEED=${SEED}`);
     bed = await openTestBed();
   });
   afterAll(() => bed?.close());

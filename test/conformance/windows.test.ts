@@ -117,6 +117,7 @@ function compare(topology: Windowed, inputs: readonly Input[], ours: Outcome<Our
 describe.skipIf(!hasJdk)('windows of our engine and of Kafka Streams (needs a JDK)', () => {
   let bed: TestBed;
   beforeAll(async () => {
+    console.log(`HEADWATER_SEED=${SEED}`);
     bed = await openTestBed();
   });
   afterAll(() => bed?.close());

@@ -9,6 +9,12 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
+/** Who asks is a few scrapers and people. More than these would take memory and file descriptors that the readings need. */
+const MAX_CONNECTIONS = 100;
+const MAX_REQUESTS_EACH = 100;
+/** For the whole of a request. */
+const REQUEST_WITHIN_MS = 5_000;
+
 /**
  * Serves `/health` (200, or 503 while devices are turned away; with reasons), `/status` (JSON) and `/metrics` (Prometheus).
  * @throws HeadwaterError `HTTP_PORT`
@@ -20,7 +26,12 @@ export async function startHealthServer(options: {
   readonly snapshot: () => Promise<Snapshot>;
 }): Promise<HealthServer> {
   const metrics = gatewayMetrics();
-  const server = createServer(async (request, response) => {
+  const limits = {
+    requestTimeout: REQUEST_WITHIN_MS,
+    headersTimeout: REQUEST_WITHIN_MS,
+    connectionsCheckingInterval: 1_000,
+  };
+  const server = createServer(limits, async (request, response) => {
     try {
       const snapshot = await options.snapshot();
       switch (request.url?.split('?')[0]) {
@@ -40,6 +51,8 @@ export async function startHealthServer(options: {
       json(response, 503, { state: 'failing', reasons: [(error as Error).message] });
     }
   });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxRequestsPerSocket = MAX_REQUESTS_EACH;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen(options.port, options.host, resolve);

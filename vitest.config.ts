@@ -10,6 +10,7 @@ const suite = (name: string, include: string[], more = {}) => ({
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    setupFiles: ['test/support/patience.ts'],
     env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
     projects: [
       suite('unit', ['**/*.test.ts'], {

@@ -18,7 +18,15 @@ const namesOf = (rows: readonly OurRow[]): string[] =>
     .map(({ left, right }) => nameOf(left, right))
     .sort();
 
+/** Records in rows that are not as they came in. */
+const altered = (rows: readonly OurRow[], inputs: readonly Input[]) =>
+  rows
+    .flatMap(({ left, right }) => [left, right])
+    .filter((record) => record !== null && record.id >= 0)
+    .filter((record) => inputs[record!.id]!.ts !== record!.ts || inputs[record!.id]!.v !== record!.v);
+
 function compare(kind: JoinKind, inputs: readonly Input[], ours: Outcome<OurRow>, theirs: readonly JoinRow[]) {
+  expect([altered(ours.rows, inputs), altered(theirs, inputs)]).toEqual([[], []]);
   const late = new Set(ours.late.map(lateId));
   const ourNames = namesOf(ours.rows);
   // Ours is the join of all that is not late.

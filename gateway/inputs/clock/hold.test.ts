@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -269,5 +270,18 @@ test.each([1, 40, 64, 65, 130, 200, 260])(
     expect((await buffer.status()).counts).toMatchObject({ acknowledged: 160, rejected: 0 });
   },
 );
+
+test('of what it holds on a disk that becomes full, it takes only what is there whole', async () => {
+  // 8 KiB; the signal would end the process instead of failing the write.
+  const fixture = join(import.meta.dirname, 'full-disk.fixture.ts');
+  const command = `trap '' XFSZ; ulimit -f 8; exec "${process.execPath}" "${fixture}" "${dir}"`;
+  const taken = Number(execFileSync('bash', ['-c', command], { encoding: 'utf8' }));
+  expect(taken).toBeGreaterThan(10);
+  expect(taken).toBeLessThan(200);
+  clock.set = true;
+  await open();
+  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
+  expect(readings()).toHaveLength(taken);
+});
 
 const line = (value: number) => Buffer.from(`{"device":"d","values":{"x":${value}}}`);

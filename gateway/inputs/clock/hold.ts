@@ -91,7 +91,9 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
       try {
         const bytes = Buffer.from(group.map(({ line }) => line).join(''));
         if (size + bytes.length <= MAX_BYTES) {
-          await to.write(bytes, 0, bytes.length, size);
+          // A disk that fills up takes a part, without an error.
+          const { bytesWritten } = await to.write(bytes, 0, bytes.length, size);
+          if (bytesWritten < bytes.length) throw new Error('there is no room for them on the disk');
           await to.datasync();
           size += bytes.length;
           outcome = 'stored';

@@ -198,3 +198,17 @@ test('does not start on a port that is taken, and frees what it had opened', asy
   const second = await runGateway(free, { log });
   await second.close();
 });
+
+test('a gateway whose machine does not know the time says that it holds readings', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_000 });
+  try {
+    const gateway = await run();
+    const client = await device(gateway);
+    await client.publishAsync('devices/d/temperature', '20', { qos: 1 });
+    const { health, status } = await gateway.status();
+    expect(health.reasons).toContainEqual(expect.stringContaining('the clock of this machine is not set'));
+    expect(status.counts.acknowledged).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});

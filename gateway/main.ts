@@ -114,6 +114,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
         forwarder,
         inputs: inputs.inputs,
         lostBefore: () => inputs.lostBefore,
+        held: intake.held,
         framesLost: () => decoder.framesLost,
         rules: () => decoder.ruleCounts,
         certificates: [...kafka.certificates(), ...inputs.certificates],

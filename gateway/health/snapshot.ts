@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import type { GatewayStatus } from '../../contract/index.ts';
 import type { Buffer, BufferStatus } from '../buffer/index.ts';
 import type { ForwarderStatus } from '../forwarder/index.ts';
-import type { Input, InputStatus, RuleCounts } from '../inputs/index.ts';
+import type { HeldStatus, Input, InputStatus, RuleCounts } from '../inputs/index.ts';
 import { type CertificateExpiry, certificateAdvice } from './certificates.ts';
 import { kafkaAdvice } from './kafka-advice.ts';
 
@@ -22,6 +22,8 @@ export interface Parts {
   readonly inputs: readonly Pick<Input, 'name' | 'status'>[];
   /** Messages that inputs lost which were closed since. */
   readonly lostBefore: () => number;
+  /** What waits for the clock to be set. */
+  readonly held: () => HeldStatus | undefined;
   /** Frames that devices gave up, by their own account. */
   readonly framesLost: () => number;
   /** What formats and transforms left out, by input. */
@@ -80,7 +82,7 @@ export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
     state: 'running',
   };
   const { maxBytes } = parts;
-  const health = judge(buffer, forwarder, inputs, certificateAdvice(certificates, status.ts));
+  const health = judge(buffer, forwarder, inputs, parts.held(), certificateAdvice(certificates, status.ts));
   const framesLost = parts.framesLost();
   const rules = parts.rules();
   return { status, buffer: { ...buffer, maxBytes }, forwarder, inputs, framesLost, rules, health };
@@ -90,11 +92,14 @@ function judge(
   buffer: BufferStatus,
   forwarder: ForwarderStatus,
   inputs: Snapshot['inputs'],
+  held: HeldStatus | undefined,
   advice: readonly string[],
 ): Verdict {
   const failing = inputs.filter(({ state }) => state === 'failed').map(({ name, detail }) => `${name}: ${detail}`);
   if (buffer.problem !== null) failing.push(`the buffer refuses readings: ${buffer.problem}`);
-  const degraded = inputs.filter(({ state }) => state === 'waiting').map(({ name, detail }) => `${name}: ${detail}`);
+  if (held?.refuses) failing.push(held.detail);
+  const degraded = held && !held.refuses ? [held.detail] : [];
+  for (const { name, state, detail } of inputs) if (state === 'waiting') degraded.push(`${name}: ${detail}`);
   for (const [what, error] of [
     ['Kafka takes nothing', forwarder.error],
     ['Kafka', forwarder.warning],

@@ -1,5 +1,5 @@
 export { type GatewayClock, systemClock } from './clock/gateway-clock.ts';
-export { openIntake } from './clock/hold.ts';
+export { type HeldStatus, openIntake } from './clock/hold.ts';
 export { plannedInputs } from './configured.ts';
 export { Decoder } from './decode/decode.ts';
 export { configuredRules, type RuleCounts } from './decode/rules.ts';

@@ -67,19 +67,21 @@ test('passes messages on when the clock is set', async () => {
   expect(readings()).toEqual([{ value: 1, ts: NOW + 10_000, receivedAt: NOW + 10_000, clock: undefined }]);
 });
 
-test('holds messages on disk while the clock is not set, and gives them their times when it is', async () => {
-  const { send } = await open();
+test('holds messages on disk while the clock is not set, says so, and gives them their times when it is', async () => {
+  const { send, held } = await open();
   const receipt = send(1);
   expect(receipt.id).toMatchObject({ kind: 'frame', number: 1 });
   expect(await receipt.outcome).toBe('stored');
   clock.uptime = 15_000;
   await send(2).outcome;
   expect(submissions).toEqual([]);
+  expect(held()).toEqual({ refuses: false, detail: expect.stringContaining('held on the disk until it is, 1 KiB') });
 
   clock.uptime = 60_000;
   clock.set = true;
   await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
   await send(3).outcome;
+  expect(held()).toBe(undefined);
   expect(readings()).toEqual([
     { value: 1, ts: NOW + 10_000, receivedAt: NOW + 10_000, clock: 'unset' },
     { value: 2, ts: NOW + 15_000, receivedAt: NOW + 15_000, clock: 'unset' },

@@ -40,6 +40,19 @@ export interface HoldOptions {
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
+export interface Intake {
+  readonly receive: Receive;
+  /** What there is to say while messages are held; undefined while none are. */
+  held(): HeldStatus | undefined;
+  close(): Promise<void>;
+}
+
+export interface HeldStatus {
+  /** Whether messages are turned away. */
+  readonly refuses: boolean;
+  readonly detail: string;
+}
+
 /** A line of the file, from 1, as it is to be handed over. */
 interface Line {
   readonly number: number;
@@ -51,7 +64,7 @@ interface Line {
 }
 
 /** The way from the inputs to the buffer. What an earlier run held goes there first, as soon as the time is known; newer messages wait behind it. */
-export async function openIntake(options: HoldOptions): Promise<{ receive: Receive; close(): Promise<void> }> {
+export async function openIntake(options: HoldOptions): Promise<Intake> {
   const { file, clock, decoder, submit, log } = options;
   let holding: FileHandle | undefined;
   let size = 0;
@@ -59,6 +72,7 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
   let writing: Promise<void> | undefined;
   let released: Promise<void> | undefined;
   let closed = false;
+  let refuses = false;
 
   const take = (message: Message): Receipt => {
     if (holding === undefined) return decoder.receive(message, clock.now(), submit);
@@ -103,6 +117,7 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
         // What was refused must not be found there after a crash.
         await to.truncate(size).catch(() => {});
       }
+      refuses = outcome === 'refused';
       for (const { settle } of group) settle(outcome);
     }
     writing = undefined;
@@ -187,6 +202,13 @@ export async function openIntake(options: HoldOptions): Promise<{ receive: Recei
 
   return {
     receive,
+    held() {
+      if (holding === undefined) return undefined;
+      if (released) return { refuses: false, detail: 'what came before the clock was set goes into the buffer first' };
+      const kept = `readings are held on the disk until it is, ${Math.ceil(size / 1_024)} KiB so far`;
+      const detail = `the clock of this machine is not set: ${refuses ? 'there is no room to hold readings until it is' : kept}`;
+      return { refuses, detail };
+    },
     async close() {
       closed = true;
       clearInterval(timer);

@@ -54,10 +54,13 @@ test('SIGHUP has a gateway read its configuration again: sessions stay, what is 
     await ann.publishAsync('devices/ann/x', '1', { qos: 1 });
 
     write(account('ann'));
-    const status = await gateway('status', site);
-    expect(status.stdout).toContain('gw-1 at plant');
-    expect(status.stdout).toMatch(/certificate {3}kafka_ca: \d+ days left/);
-    expect(status.stdout).toContain('Kafka takes nothing');
+    let told = '';
+    await until('the status says that Kafka is away', 20, async () => {
+      told = (await gateway('status', site)).stdout;
+      return told.includes('Kafka takes nothing');
+    });
+    expect(told).toContain('gw-1 at plant');
+    expect(told).toMatch(/certificate {3}kafka_ca: \d+ days left/);
   } finally {
     expect(await running.stop(15_000)).toMatchObject({ code: 0, signal: null });
   }

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAuthority } from '../../infra/local/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const ansible = join(root, 'infra/ansible');
@@ -33,10 +34,9 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
     expect(status).toBe(0);
   });
 
-  test.each(['gateway', 'hub'])('gives a %s a configuration that it accepts', (program) => {
+  test.each(['gateway', 'hub'])('gives a %s a configuration that it accepts', async (program) => {
     const rendered = join(dir, `${program}.yaml`);
     for (const name of [
-      'ca.pem',
       'gateway.password',
       'mqtt-devices.password',
       'hub.password',
@@ -45,6 +45,7 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
     ]) {
       writeFileSync(join(dir, name), 'x');
     }
+    copyFileSync((await openAuthority(join(dir, 'pki'))).caPath, join(dir, 'ca.pem'));
     const playbook = join(dir, `${program}-render.yml`);
     const vars = {
       headwater_etc: dir,

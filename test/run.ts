@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -10,6 +10,7 @@ const slow = process.argv.includes('--slow');
 const suites = slow ? ['faults', 'conformance', 'deploy'] : ['unit', 'integration', 'browser'];
 const reports = mkdtempSync(join(tmpdir(), 'headwater-test-'));
 const total = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
 
 function run(command: string, args: string[]): boolean {
   const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` };
@@ -20,13 +21,23 @@ function run(command: string, args: string[]): boolean {
 function check(name: string, command: string, args: string[]): void {
   console.log(`\n── ${name}`);
   if (run(command, args)) total.passed++;
-  else total.failed++;
+  else {
+    total.failed++;
+    failures.push(name);
+  }
 }
 
 /** A suite's folder may hold no test yet. */
 function isEmpty(suite: string): boolean {
   const dir = join(root, 'test', suite);
   return suite !== 'unit' && !(existsSync(dir) && readdirSync(dir).some((name) => name.endsWith('.test.ts')));
+}
+
+/** Why a test failed, in a line: the first two lines of its message and where it was thrown. */
+function briefly(assertion: { failureMessages: string[] }): string {
+  const lines = (assertion.failureMessages[0] ?? '').split('\n').map((line) => line.trim());
+  const where = lines.find((line) => line.startsWith('at ') && line.includes('.test.ts'));
+  return [...lines.slice(0, 2), where ?? ''].join(' ').slice(0, 600);
 }
 
 function test(suite: string): void {
@@ -50,9 +61,12 @@ function test(suite: string): void {
   total.skipped += (result?.numPendingTests ?? 0) + (result?.numTodoTests ?? 0);
   // A file that does not load fails without a failed test.
   total.failed += ok ? failed : Math.max(1, failed);
+  if (!ok && failed === 0) failures.push(`${suite}: a file that does not load, or an error outside of a test`);
   for (const suiteResult of result?.testResults ?? []) {
+    const file = relative(root, suiteResult.name);
     for (const assertion of suiteResult.assertionResults) {
       if (assertion.status === 'pending') console.log(`skipped: ${assertion.fullName}`);
+      if (assertion.status === 'failed') failures.push(`${file} > ${assertion.fullName}: ${briefly(assertion)}`);
     }
   }
 }
@@ -63,5 +77,7 @@ if (!slow) {
 }
 for (const suite of suites) test(suite);
 rmSync(reports, { recursive: true, force: true });
+// Again at the end, where nobody has to look for them.
+for (const failure of failures) console.log(`failed: ${failure}`);
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exit(total.failed > 0 ? 1 : 0);

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const slow = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false, sequence: { concurrent: false } };
+const slow = { testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false, sequence: { concurrent: false } };
 const suite = (name: string, include: string[], more = {}) => ({
   extends: true as const,
   test: { name, include, ...more },
@@ -10,13 +10,14 @@ const suite = (name: string, include: string[], more = {}) => ({
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    expect: { poll: { timeout: 30_000 } },
     setupFiles: ['test/support/patience.ts'],
     env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
     projects: [
       suite('unit', ['**/*.test.ts'], {
         exclude: ['node_modules/**', '.headwater/**', 'test/*/**'],
-        testTimeout: 60_000,
-        hookTimeout: 60_000,
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
       }),
       ...['integration', 'conformance', 'faults', 'browser', 'deploy'].map((name) =>
         suite(name, [`test/${name}/**/*.test.ts`], slow),

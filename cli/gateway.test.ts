@@ -43,9 +43,9 @@ async function beingRead(then: () => void): Promise<void> {
 
 test('a gateway that is told to reload while it starts does so when it runs', async () => {
   await beingRead(() => gateway.kill('SIGHUP'));
-  await vi.waitFor(() => expect(log).toContain('listening'), 20_000);
+  await vi.waitFor(() => expect(log).toContain('listening'));
   await beingRead(() => {});
-  await vi.waitFor(() => expect(log).toContain('was read again'), 20_000);
+  await vi.waitFor(() => expect(log).toContain('was read again'));
   gateway.kill('SIGTERM');
   expect(await once(gateway, 'exit')).toEqual([0, null]);
 });

@@ -66,7 +66,7 @@ if (!found('socat', '-V')) {
     const dir = mkdtempSync(join(tmpdir(), 'headwater-pty-'));
     const [gatewayEnd, deviceEnd] = [join(dir, 'gateway'), join(dir, 'device')];
     const socat = spawn('socat', [`pty,raw,echo=0,link=${gatewayEnd}`, `pty,raw,echo=0,link=${deviceEnd}`]);
-    const port = await vi.waitFor(() => openPort(deviceEnd, 115_200), 5_000);
+    const port = await vi.waitFor(() => openPort(deviceEnd, 115_200));
     return {
       input: serialInput({ path: gatewayEnd, baudRate: 115_200, framing: 'lines', acknowledge: true }),
       async connect() {

@@ -79,7 +79,7 @@ test('holds messages on disk while the clock is not set, says so, and gives them
 
   clock.uptime = 60_000;
   clock.set = true;
-  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
+  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false));
   await send(3).outcome;
   expect(held()).toBe(undefined);
   expect(readings()).toEqual([
@@ -120,7 +120,7 @@ test('what the buffer refuses stays held, and newer messages wait behind it', as
   });
   await send(1).outcome;
   clock.set = true;
-  await vi.waitFor(() => expect(outcomes).toHaveLength(2), 5_000);
+  await vi.waitFor(() => expect(outcomes).toHaveLength(2));
   expect(await send(2).outcome).toBe('stored');
   expect(readings().map(({ value }) => value)).toEqual([1, 2]);
 });
@@ -148,9 +148,9 @@ test('reads held messages by the formats and the transform of their input, and r
     clock.uptime += 1_000;
   }
   clock.set = true;
-  await vi.waitFor(() => expect(refused).toBeGreaterThanOrEqual(3), 5_000);
+  await vi.waitFor(() => expect(refused).toBeGreaterThanOrEqual(3));
   room = true;
-  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
+  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false));
   const values = submissions.flatMap(({ entries }) =>
     entries.map(({ value }) => Reading.parse(JSON.parse(value)).value),
   );
@@ -186,7 +186,7 @@ test('a QoS 2 id that is used again after it was forgotten keeps its place, also
   setTimeout(() => {
     full = false;
   }, 1_500);
-  await vi.waitFor(() => expect(stored).toEqual([1, 2, 3]), 10_000);
+  await vi.waitFor(() => expect(stored).toEqual([1, 2, 3]));
 });
 
 test('a full buffer does not keep the gateway from starting, nor what was held from being stored first', async () => {
@@ -228,7 +228,7 @@ test('what was damaged in the file becomes dead letters, and the rest is stored'
   await second.close();
   clock.set = true;
   await open();
-  await vi.waitFor(() => expect(existsSync(file)).toBe(false), 5_000);
+  await vi.waitFor(() => expect(existsSync(file)).toBe(false));
   const kept = submissions.flatMap(({ entries }) => entries).map(({ kind, value }) => ({ kind, ...JSON.parse(value) }));
   expect(kept.map(({ kind, value }) => (kind === 'reading' ? value : kind))).toEqual([
     1,
@@ -265,10 +265,10 @@ test.each([1, 40, 64, 65, 130, 200, 260])(
     const killed = await open((submission) => {
       return left-- > 0 ? buffer.submit(submission) : Promise.reject(new Error('killed'));
     });
-    await vi.waitFor(() => expect(left).toBeLessThan(0), 5_000);
+    await vi.waitFor(() => expect(left).toBeLessThan(0));
     await killed.close();
     await open((submission) => buffer.submit(submission));
-    await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
+    await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false));
     expect((await buffer.status()).counts).toMatchObject({ acknowledged: 160, rejected: 0 });
   },
 );
@@ -282,7 +282,7 @@ test('of what it holds on a disk that becomes full, it takes only what is there 
   expect(taken).toBeLessThan(200);
   clock.set = true;
   await open();
-  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false), 5_000);
+  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false));
   expect(readings()).toHaveLength(taken);
 });
 

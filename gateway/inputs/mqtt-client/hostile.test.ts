@@ -80,7 +80,7 @@ async function open(answer: Answer, { outcomes = [], accepts, id, keepAliveSecon
   });
   closers.push(() => input.close());
   const acknowledged = (cmd: string) => packets.filter((its) => its.cmd === cmd).map((its) => its.messageId);
-  const reached = (state: string) => vi.waitFor(() => expect(input.status().state).toBe(state), { timeout: 10_000 });
+  const reached = (state: string) => vi.waitFor(() => expect(input.status().state).toBe(state));
   return { input, messages, packets, sockets, acknowledged, reached };
 }
 
@@ -88,7 +88,7 @@ const payloads = (messages: readonly Message[]) => messages.map(({ payload }) =>
 
 test('a broker that takes the connection and says nothing is given up and tried again', async () => {
   const { input, sockets } = await open(() => {});
-  await vi.waitFor(() => expect(sockets.length).toBeGreaterThan(1), { timeout: 10_000 });
+  await vi.waitFor(() => expect(sockets.length).toBeGreaterThan(1));
   expect(input.status().state).toBe('waiting');
   expect(input.status().detail).toContain('does not answer');
 });
@@ -116,7 +116,7 @@ test('what is not MQTT ends the connection, and what the broker sends again on t
   await vi.waitFor(() =>
     expect(input.status().detail).toContain('does not speak MQTT as it should: a message has QoS 3'),
   );
-  await vi.waitFor(() => expect(acknowledged('puback')).toEqual([1]), { timeout: 10_000 });
+  await vi.waitFor(() => expect(acknowledged('puback')).toEqual([1]));
   expect(messages.map(({ packet }) => packet?.dup)).toEqual([true]);
 });
 
@@ -159,7 +159,7 @@ test('after a refusal nothing is acknowledged, and the broker is left alone unti
   expect(sockets).toHaveLength(1);
   expect(acknowledged('puback')).toEqual([]);
   accepted = true;
-  await vi.waitFor(() => expect(acknowledged('puback')).toEqual([1, 2]), { timeout: 10_000 });
+  await vi.waitFor(() => expect(acknowledged('puback')).toEqual([1, 2]));
   expect(payloads(messages)).toEqual(['a', 'b', 'a', 'b']);
 });
 
@@ -255,9 +255,9 @@ test('a broker that sends without end is not read faster than the disk takes it'
     },
     { outcomes: Array.from({ length: sent }, () => disk.promise), keepAliveSeconds: 60 },
   );
-  await vi.waitFor(() => expect(messages.length).toBeGreaterThan(10_000), { timeout: 10_000 });
+  await vi.waitFor(() => expect(messages.length).toBeGreaterThan(10_000));
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(messages.length).toBeLessThan(30_000);
   disk.resolve('stored');
-  await vi.waitFor(() => expect(input.status().messages).toBe(sent), { timeout: 20_000 });
+  await vi.waitFor(() => expect(input.status().messages).toBe(sent));
 });

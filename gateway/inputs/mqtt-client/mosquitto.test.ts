@@ -17,7 +17,7 @@ import { type MqttClientOptions, mqttClientInput } from './input.ts';
 
 // With the real broker. What a whole gateway makes of it stands in test/integration/mqtt-client.test.ts.
 
-const PATIENCE = { timeout: 20_000, interval: 20 };
+const PATIENCE = { interval: 20 };
 const closers: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();

@@ -38,7 +38,7 @@ test('a full buffer closes who publishes and lets nobody in, until it says that 
   expect(idle.connected).toBe(true);
 
   drain();
-  const back = await vi.waitFor(() => device(), { timeout: 5_000, interval: 100 });
+  const back = await vi.waitFor(() => device(), { interval: 100 });
   await back.publishAsync('devices/d/x', '1', { qos: 1 });
   await idle.publishAsync('devices/d/x', '1', { qos: 1 });
   expect(input.status().state).toBe('ok');
@@ -70,7 +70,7 @@ test('with a real buffer: refused until it has fallen below its low-water mark, 
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     await expect(device(), 'it is still above the low-water mark').rejects.toMatchObject({ code: 3 });
     await buffer.release('live', Math.floor(stored.length * 0.5));
-    const back = await vi.waitFor(() => device(), { timeout: 10_000, interval: 100 });
+    const back = await vi.waitFor(() => device(), { interval: 100 });
     await back.publishAsync('devices/d', values, { qos: 1 });
     expect(input.status()).toMatchObject({ state: 'ok', lost: 0 });
   } finally {
@@ -96,5 +96,5 @@ test('a will that could not be kept is counted as lost', async () => {
     will: { topic: 'devices/d', payload: Buffer.from('{}'), qos: 1, retain: false },
   });
   client.end();
-  await vi.waitFor(() => expect(input.status().lost).toBe(1), 5_000);
+  await vi.waitFor(() => expect(input.status().lost).toBe(1));
 });

@@ -42,7 +42,7 @@ async function plugIn(name: string): Promise<Cable> {
   const [gatewayEnd, deviceEnd] = [join(dir, name), join(dir, `${name}-device`)];
   const socat: ChildProcess = spawn('socat', [`pty,raw,echo=0,link=${gatewayEnd}`, `pty,raw,echo=0,link=${deviceEnd}`]);
   const ended = new Promise<void>((resolve) => socat.once('exit', () => resolve()));
-  await vi.waitFor(() => expect(existsSync(gatewayEnd) && existsSync(deviceEnd)).toBe(true), 5_000);
+  await vi.waitFor(() => expect(existsSync(gatewayEnd) && existsSync(deviceEnd)).toBe(true));
   const device: Port = await openPort(deviceEnd, 115_200);
   let received = '';
   device.stream.on('data', (bytes: Buffer) => {
@@ -81,7 +81,7 @@ withSocat(
     await vi.waitFor(() => expect(input.status()).toMatchObject({ state: 'waiting', detail: /trying again/ }));
 
     const after = await plugIn('ttyUSB0');
-    await vi.waitFor(() => expect(input.status().state).toBe('ok'), 10_000);
+    await vi.waitFor(() => expect(input.status().state).toBe('ok'));
     answer('stored'); // of the frame that came before: nobody is there to be told
     after.send(frame(2));
     await vi.waitFor(() => expect(messages).toHaveLength(2));
@@ -126,7 +126,7 @@ withSocat(
     await vi.waitFor(() => expect(input.status().detail).toMatch(/another program holds .*fuser .*trying again/));
     expect(input.status().state).toBe('waiting');
     other.close();
-    await vi.waitFor(() => expect(input.status().state).toBe('ok'), 10_000);
+    await vi.waitFor(() => expect(input.status().state).toBe('ok'));
   },
 );
 
@@ -156,7 +156,7 @@ withSocat('an adapter keeps its name when it comes back as another port (needs s
   );
 
   const after = await plugInUsb('ttyUSB1');
-  await vi.waitFor(() => expect(input.status().detail).toBe(`open at ${join(dir, 'dev/ttyUSB1')}`), 10_000);
+  await vi.waitFor(() => expect(input.status().detail).toBe(`open at ${join(dir, 'dev/ttyUSB1')}`));
   after.send(line(1));
   await vi.waitFor(() => expect(messages).toHaveLength(1));
   expect(messages[0]?.source).toBe('serial:usb-0403:6001-A50285BI');

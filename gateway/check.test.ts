@@ -18,3 +18,21 @@ test.each([
   const checking = checkFiles(loadGatewayConfig(site.configFile, {}));
   await expect(checking).rejects.toMatchObject({ details: [expect.stringContaining('inputs.mqtt.tls.clientCaFile')] });
 });
+
+test.each(['taken', 'taken/below'])('a buffer’s folder that cannot be one is told: %s', async (dir) => {
+  await using site = await openSite();
+  site.file('taken', 'a file');
+  site.write(`  host: {}\nbuffer: { dir: ${dir} }`);
+  const checking = checkFiles(loadGatewayConfig(site.configFile, {}));
+  await expect(checking).rejects.toMatchObject({
+    details: [expect.stringMatching(/^buffer\.dir is .*taken is a file; name a folder$/)],
+  });
+});
+
+test('a buffer’s folder that is not there yet, or is there, is no problem', async () => {
+  await using site = await openSite();
+  site.write('  host: {}\nbuffer: { dir: not/there }');
+  await checkFiles(loadGatewayConfig(site.configFile, {}));
+  site.write('  host: {}\nbuffer: { dir: . }');
+  await checkFiles(loadGatewayConfig(site.configFile, {}));
+});

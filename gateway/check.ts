@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { HeadwaterError } from '../contract/index.ts';
 import type { GatewayConfig } from './config/index.ts';
 import { kafkaSettings } from './credentials/index.ts';
@@ -10,10 +12,23 @@ import { plannedInputs } from './inputs/index.ts';
 export async function checkFiles(config: GatewayConfig): Promise<void> {
   const loading = [
     (async () => kafkaSettings(config))(),
+    (async () => checkFolder(config.buffer.dir))(),
     ...plannedInputs(config, { debug: () => {} }).map(({ load }) => load()),
   ];
   const failed = (await Promise.allSettled(loading)).filter((result) => result.status === 'rejected');
   if (failed.length === 0) return;
   const details = failed.map(({ reason }) => (reason as Error).message);
   throw new HeadwaterError('CONFIG_INVALID', 'files that the configuration names cannot be used:', { details });
+}
+
+/** One that is missing will be made. @throws HeadwaterError where it cannot be, because a file stands in its place */
+function checkFolder(dir: string): void {
+  let at = dir;
+  let found = statSync(at, { throwIfNoEntry: false });
+  while (found === undefined && at !== dirname(at)) {
+    at = dirname(at);
+    found = statSync(at, { throwIfNoEntry: false });
+  }
+  if (found === undefined || found.isDirectory()) return;
+  throw new HeadwaterError('BUFFER_DIR', `buffer.dir is ${dir}, and ${at} is a file; name a folder`);
 }

@@ -116,6 +116,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
         lostBefore: () => inputs.lostBefore,
         held: intake.held,
         framesLost: () => decoder.framesLost,
+        deadLettersHeldBack: () => decoder.deadLettersHeldBack,
         rules: () => decoder.ruleCounts,
         certificates: [...kafka.certificates(), ...inputs.certificates],
         now: clock.now,

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { HeadwaterError } from '../../contract/index.ts';
 import { loadGatewayConfig, readSecret } from './index.ts';
 
@@ -173,4 +173,47 @@ test.each([
   const details = detailsOf(MINIMAL.replace('{ host: {} }', `{ mqtt: ${mqtt} }`));
   expect(details).toEqual([expect.stringContaining('inputs.mqtt.accounts.0.passwordHash')]);
   expect(details[0]).not.toContain(hash);
+});
+
+describe('what is sound alone and cannot be had together', () => {
+  const problemsOf = (inputs: string, more = '') => detailsOf(`${MINIMAL.replace('{ host: {} }', inputs)}${more}`);
+  const client = (name: string, more: string) => `{ name: ${name}, topics: [{ filter: a }], ${more} }`;
+
+  test.each([
+    ['the same address', '127.0.0.1', '127.0.0.1'],
+    ['one of them everywhere', '0.0.0.0', '127.0.0.1'],
+    ['another name of it', '127.0.0.1', 'localhost'],
+  ])('the broker and the health server on one port: %s', (_name, mqtt, http) => {
+    const broker = `{ mqtt: { host: ${mqtt}, port: 1885, plaintext: true, accounts: [{ username: a, passwordFile: p }] } }`;
+    const details = problemsOf(broker, `http: { host: ${http}, port: 1885 }\n`);
+    expect(details).toEqual([
+      expect.stringMatching(/^http\.port \(line 6\): is 1885, which inputs\.mqtt\.port has too/),
+    ]);
+  });
+
+  test.each([
+    [
+      'given twice',
+      client('a', 'url: mqtts://b.example:8883, clientId: x'),
+      client('b', 'url: mqtts://B.example, clientId: x'),
+    ],
+    [
+      'given as another’s own',
+      client('a', 'url: mqtt://127.0.0.1'),
+      client('b', 'url: mqtt://localhost, clientId: headwater-gw-1-a'),
+    ],
+  ])('two clients of one broker under one id: %s', (_name, one, other) => {
+    const details = problemsOf(`{ mqttClients: [${one}, ${other}] }`);
+    expect(details).toEqual([expect.stringMatching(/^inputs\.mqttClients\.1\.clientId .*is that of "a" too/)]);
+  });
+
+  test('two ports, two addresses and two brokers are no conflict', () => {
+    const its = 'clientId: x, url: "mqtts://b.example';
+    const clients = `[${client('a', `${its}:8883"`)}, ${client('b', `${its}:8884"`)}]`;
+    const inputs = `{ mqtt: { host: 127.0.0.2, port: 1885, anonymous: true }, mqttClients: ${clients} }`;
+    const path = write(`${MINIMAL.replace('{ host: {} }', inputs)}http: { port: 1885 }\n`);
+    expect(loadGatewayConfig(path, {}).inputs.mqttClients).toHaveLength(2);
+    const free = MINIMAL.replace('{ host: {} }', '{ mqtt: { port: 0, anonymous: true } }');
+    expect(loadGatewayConfig(write(`${free}http: { port: 0 }\n`), {}).http.port).toBe(0);
+  });
 });

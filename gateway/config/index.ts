@@ -5,6 +5,7 @@ import { GatewayConfig } from './schema.ts';
 
 export { GatewayConfig, gatewayJsonSchema } from './schema.ts';
 export type { Format } from './sections/formats.ts';
+export { clientIdOf } from './sections/mqtt-client.ts';
 export { portName } from './sections/serial.ts';
 export type { TransformStep } from './sections/transform.ts';
 export { parseTopicPattern, type TopicPattern } from './topic-pattern.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { name } from '../../contract/index.ts';
+import { conflicts } from './conflicts.ts';
 import { buffer } from './sections/buffer.ts';
 import { forwarder } from './sections/forwarder.ts';
 import { http } from './sections/http.ts';
@@ -7,18 +8,22 @@ import { inputs } from './sections/inputs.ts';
 import { kafka } from './sections/kafka.ts';
 import { log } from './sections/log.ts';
 
-export const GatewayConfig = z.strictObject({
-  gateway: z.strictObject({
-    id: name.max(59).describe('Unique among the gateways of a platform; the host’s own device is <id>-host.'),
-    site: name.describe('Where it stands.'),
-  }),
-  buffer,
-  kafka,
-  inputs,
-  forwarder,
-  http,
-  log,
-});
+export const GatewayConfig = z
+  .strictObject({
+    gateway: z.strictObject({
+      id: name.max(59).describe('Unique among the gateways of a platform; the host’s own device is <id>-host.'),
+      site: name.describe('Where it stands.'),
+    }),
+    buffer,
+    kafka,
+    inputs,
+    forwarder,
+    http,
+    log,
+  })
+  .superRefine((config, context) => {
+    for (const { path, message } of conflicts(config)) context.addIssue({ code: 'custom', path: [...path], message });
+  });
 export type GatewayConfig = z.output<typeof GatewayConfig>;
 
 /** JSON Schema of the configuration file, for editors. */

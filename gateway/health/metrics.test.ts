@@ -42,3 +42,12 @@ test('an input that a reload took away is not told any more', async () => {
   await reloadFrom(site.configFile, gateway, site.log);
   expect(await inputs()).toEqual(['mqtt']);
 });
+
+test('dead letters that were held back are told', async () => {
+  await using site = await openSite();
+  site.write(mqtt);
+  const gateway = await site.run();
+  const device = await site.device(gateway.addresses.mqtt!);
+  await Promise.all(Array.from({ length: 105 }, () => device.publishAsync('devices/d/temperature', '?', { qos: 1 })));
+  expect(await scrape(gateway.addresses.http!)).toContain('headwater_gateway_dead_letters_held_back_total 5\n');
+});

@@ -25,6 +25,10 @@ export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>;
     refused: counter('refused', 'Messages refused because the buffer was full or the disk failed.'),
     lost: counter('lost', 'Messages neither kept nor acknowledged that their device cannot send again.'),
     framesLost: counter('device_frames_lost', 'Frames that devices gave up before they reached the gateway.'),
+    deadLettersHeldBack: counter(
+      'dead_letters_held_back',
+      'Messages only counted instead of kept as dead letters, because their sender had too many.',
+    ),
   };
   const messages = counter('messages', 'Messages taken off the wire.', ['input']);
   const unreadable = counter('unreadable', 'What noise or a wrong setting made of messages.', ['input']);
@@ -52,10 +56,10 @@ export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>;
 
   return {
     contentType: registry.contentType,
-    render({ status, buffer, forwarder, inputs, framesLost, rules }) {
+    render({ status, buffer, forwarder, inputs, framesLost, deadLettersHeldBack, rules }) {
       for (const metric of labelled) metric.reset();
       info.set({ version: status.version }, 1);
-      const totals = { ...buffer.counts, lost: status.counts.lost, framesLost };
+      const totals = { ...buffer.counts, lost: status.counts.lost, framesLost, deadLettersHeldBack };
       for (const [name, metric] of Object.entries(counts)) set(metric, {}, totals[name as keyof typeof counts]);
       for (const input of inputs) {
         set(messages, { input: input.name }, input.messages);

@@ -29,6 +29,7 @@ const snapshot = async (): Promise<Snapshot> => ({
   forwarder: { state: 'forwarding', lastAckAt: NOW, inFlight: 0 },
   inputs: [],
   framesLost: 0,
+  deadLettersHeldBack: 0,
   rules: {},
   health: { state: 'ok', reasons: [] },
 });

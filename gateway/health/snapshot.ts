@@ -26,6 +26,8 @@ export interface Parts {
   readonly held: () => HeldStatus | undefined;
   /** Frames that devices gave up, by their own account. */
   readonly framesLost: () => number;
+  /** Dead letters that were only counted, because too many came of one sender. */
+  readonly deadLettersHeldBack: () => number;
   /** What formats and transforms left out, by input. */
   readonly rules: () => Readonly<Record<string, RuleCounts>>;
   readonly certificates: readonly CertificateExpiry[];
@@ -39,6 +41,7 @@ export interface Snapshot {
   readonly forwarder: ForwarderStatus;
   readonly inputs: readonly (InputStatus & { readonly name: string })[];
   readonly framesLost: number;
+  readonly deadLettersHeldBack: number;
   readonly rules: Readonly<Record<string, RuleCounts>>;
   readonly health: Verdict;
 }
@@ -83,9 +86,16 @@ export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
   };
   const { maxBytes } = parts;
   const health = judge(buffer, forwarder, inputs, parts.held(), certificateAdvice(certificates, status.ts));
-  const framesLost = parts.framesLost();
-  const rules = parts.rules();
-  return { status, buffer: { ...buffer, maxBytes }, forwarder, inputs, framesLost, rules, health };
+  return {
+    status,
+    buffer: { ...buffer, maxBytes },
+    forwarder,
+    inputs,
+    framesLost: parts.framesLost(),
+    deadLettersHeldBack: parts.deadLettersHeldBack(),
+    rules: parts.rules(),
+    health,
+  };
 }
 
 function judge(

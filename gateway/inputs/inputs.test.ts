@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -73,6 +74,8 @@ if (!found('socat', '-V')) {
         return serialDevice(port.stream, JSON_LINE, Buffer.from('ACK a1b2c3d4 1\n'), async () => {
           port.close();
           socat.kill();
+          // It removes its links as it ends, and a folder that changes while it is being removed stays.
+          await once(socat, 'exit');
           rmSync(dir, { recursive: true });
         });
       },

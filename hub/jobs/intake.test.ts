@@ -95,6 +95,18 @@ test('what a buffer gave up and said so is no gap', () => {
   expect(counts()).toEqual({ counted: 2, evicted: 8, duplicatesDropped: 1 });
 });
 
+test('what a gateway gave up though it had come, and announces in ever wider ranges, counts as given up only beyond what came', () => {
+  for (let n = 1; n <= 3; n++) forward(`abc/live/${n}`, reading(n));
+  // The answers were lost and the gateway started anew, so it does not know that 1…3 are here.
+  forward('abc/live/2', { from: 1, to: 2, reason: 'full' }, { kind: 'evicted' });
+  forward('abc/live/5', { from: 1, to: 5, reason: 'full' }, { kind: 'evicted' });
+  forward('abc/live/5', { from: 1, to: 5, reason: 'full' }, { kind: 'evicted' });
+  forward('abc/live/6', reading(6));
+  expect(values()).toEqual([1, 2, 3, 6]);
+  expect(letters()).toEqual([]);
+  expect(counts()).toEqual({ counted: 4, evicted: 2, duplicatesDropped: 2 });
+});
+
 test('what a gateway could not read becomes a dead letter under its own origin', () => {
   const rejected = {
     origin: 'mqtt:devices/a b/c',

@@ -69,6 +69,11 @@ export const mqttClient = z
     for (const twice of repeated(topics.map(({ filter }) => filter))) problem('topics', `has ${twice} twice`);
   });
 
+/** Name of the gateway's session at that broker. */
+export function clientIdOf(client: Pick<z.output<typeof mqttClient>, 'clientId' | 'name'>, gateway: string): string {
+  return client.clientId ?? `headwater-${gateway}-${client.name}`;
+}
+
 /** MQTT 3.1.1, section 4.7. */
 function isFilter(filter: string): boolean {
   const levels = filter.split('/');

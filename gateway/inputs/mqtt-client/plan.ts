@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type GatewayConfig, readSecret } from '../../config/index.ts';
+import { clientIdOf, type GatewayConfig, readSecret } from '../../config/index.ts';
 import { chainExpiry, readCertificates, readPair } from '../../credentials/index.ts';
 import type { InputStatus } from '../input.ts';
 import { type InputPlan, sectionKey } from '../plan.ts';
@@ -15,7 +15,7 @@ export function mqttClientPlan(
   log: { debug(fields: object, message: string): void },
 ): InputPlan {
   const at = 'inputs.mqttClients';
-  const { name, url, clientId = `headwater-${gateway.id}-${name}`, topics } = section;
+  const { name, url, topics } = section;
   const { passwordFile, caFile, certFile, keyFile } = section;
   return {
     at: `${at}.${name}`,
@@ -29,7 +29,7 @@ export function mqttClientPlan(
           mqttClientInput({
             name: `mqtt-client:${name}`,
             url,
-            clientId,
+            clientId: clientIdOf(section, gateway.id),
             subscriptions: topics,
             sessionFile: join(buffer.dir, `mqtt-client-${name}.json`),
             access,

@@ -28,8 +28,8 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-/** Follows the log from `place` until `count` lines came; between two batches, `meanwhile` may change the files. */
-async function read(count: number, place?: Place, quietMs = 0) {
+/** Follows the log from `place` until `count` lines came; `meanwhile` changes the files once the first lines are there. */
+async function read(count: number, place?: Place, quietMs = 0, meanwhile = () => {}) {
   const lines: string[] = [];
   const gaps: string[] = [];
   let last = place;
@@ -39,6 +39,7 @@ async function read(count: number, place?: Place, quietMs = 0) {
     if (batch.gap !== undefined) gaps.push(batch.gap);
     last = batch.place;
     if (lines.length >= count) ended.abort();
+    else if (batch.lines.length > 0 && lines.length === batch.lines.length) meanwhile();
   }
   return { lines, gaps, place: JSON.parse(JSON.stringify(last)) as Place };
 }
@@ -71,12 +72,12 @@ describe('follow', () => {
 
   test('reads a renamed file to its end before the new one, late lines and an unfinished one included', async () => {
     writeFileSync(log, numbered(1, 2));
-    const reading = read(6, undefined, 100);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    renameSync(log, `${log}.1`);
-    writeFileSync(log, numbered(5, 6));
-    appendFileSync(`${log}.1`, 'line 3\nline 4');
-    expect((await reading).lines).toEqual(names(1, 6));
+    const { lines } = await read(6, undefined, 100, () => {
+      renameSync(log, `${log}.1`);
+      writeFileSync(log, numbered(5, 6));
+      appendFileSync(`${log}.1`, 'line 3\nline 4');
+    });
+    expect(lines).toEqual(names(1, 6));
   });
 
   test('reads every file of several rotations that happened while it was away', async () => {

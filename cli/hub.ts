@@ -31,6 +31,9 @@ command
   .action(async (options: { config?: string }) => {
     const file = configFile(options.config, 'hub');
     const { kafkaOf, loadHubConfig } = await import('../hub/config/index.ts');
-    kafkaOf(loadHubConfig(file));
+    const config = loadHubConfig(file);
+    kafkaOf(config);
+    const { loadJobs, steps } = await import('../hub/jobs/index.ts');
+    steps((await loadJobs(config.jobs)).jobs);
     process.stdout.write(`${file} is good\n`);
   });

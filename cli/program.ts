@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { HeadwaterError } from '../contract/index.ts';
 import pkg from '../package.json' with { type: 'json' };
 
-const USAGE = new Set(['USAGE', 'CONFIG_INVALID', 'CONFIG_MISSING']);
+const USAGE = new Set(['USAGE', 'CONFIG_INVALID', 'CONFIG_MISSING', 'JOBS_MISSING', 'JOBS_INVALID', 'JOB_INVALID']);
 
 /** Runs the command that the process's arguments name. Exit code 1 is a failure at run time, 2 wrong usage or configuration. */
 export async function runProgram(description: string, commands: readonly Command[]): Promise<void> {

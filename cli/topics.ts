@@ -6,6 +6,7 @@ export const command = new Command('topics').description('topics and access righ
 
 interface Options {
   config?: string;
+  jobs?: string[];
   replication?: string;
   json?: boolean;
 }
@@ -22,6 +23,7 @@ for (const [name, description] of [
       'how to reach the cluster as admin (YAML: kafka.brokers, caFile, username, passwordFile)',
     )
     .option('--replication <n>', 'replicas of each topic; as many as there are brokers, at most 3, unless given')
+    .option('--jobs <files...>', 'files with jobs of your own, whose topics are wanted too')
     .option('--json', 'one JSON object a line')
     .addHelpText(
       'after',
@@ -31,14 +33,17 @@ for (const [name, description] of [
 }
 
 async function run(name: 'plan' | 'apply', options: Options): Promise<void> {
-  const [{ desired, loadAdminConfig }, { applyPlan, openAdmin, planChanges }] = await Promise.all([
+  const [{ loadJobs }, { desired, loadAdminConfig }, { applyPlan, openAdmin, planChanges }] = await Promise.all([
+    import('../hub/jobs/index.ts'),
     import('../hub/topics/index.ts'),
     import('../kafka/index.ts'),
   ]);
+  const own = await loadJobs(options.jobs ?? []);
   const settings = loadAdminConfig(configFile(options.config, 'admin'));
   const admin = await openAdmin(settings);
   try {
-    const wanted = desired(options.replication ? Number(options.replication) : await admin.suggestedReplication());
+    const replication = options.replication ? Number(options.replication) : await admin.suggestedReplication();
+    const wanted = desired(replication, own);
     const changes = await planChanges(admin, wanted);
     for (const change of changes) process.stdout.write(`${options.json ? JSON.stringify(change) : sentence(change)}\n`);
     if (changes.length === 0 && !options.json) process.stdout.write('the cluster is as the catalogue says\n');

@@ -12,6 +12,7 @@ interface Options {
   data: string;
   port?: string;
   devices: string;
+  jobs?: string[];
 }
 
 export const command = new Command('up')
@@ -23,6 +24,7 @@ export const command = new Command('up')
   .option('--data <dir>', 'where everything is kept', DEFAULT_DIR)
   .option('--port <n>', 'port of the live page')
   .option('--devices <n>', 'simulated MQTT devices', '24')
+  .option('--jobs <files...>', 'TypeScript files with jobs of your own')
   .addHelpText(
     'after',
     '\nExamples:\n  headwater up\n  headwater up --for 60s --json\n  headwater up --brokers 3 --fresh',
@@ -33,7 +35,13 @@ async function up(options: Options): Promise<void> {
   const runFor = options.for === undefined ? undefined : duration(options.for);
   const { checkMachine, startPlatform, wipe } = await import('../infra/local/index.ts');
   await requireTools(checkMachine);
-  const { provision } = await import('../hub/topics/index.ts');
+  const [{ loadJobs, steps }, { provision }] = await Promise.all([
+    import('../hub/jobs/index.ts'),
+    import('../hub/topics/index.ts'),
+  ]);
+  const jobs = (options.jobs ?? []).map((file) => resolve(file));
+  const own = await loadJobs(jobs);
+  steps(own.jobs);
 
   const stopped = stopSignal();
   const dir = resolve(options.data);
@@ -47,8 +55,9 @@ async function up(options: Options): Promise<void> {
     brokers: options.brokers === '3' ? 3 : 1,
     ...(options.port !== undefined && { pagePort: Number(options.port) }),
     simulate: ['--devices', options.devices],
+    jobs,
     program: headwater,
-    provision,
+    provision: (kafka, replication) => provision(kafka, replication, [], own),
     onProgress: tell,
   });
   const platform = await Promise.race([starting, stopped.then(() => undefined)]);

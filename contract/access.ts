@@ -1,4 +1,4 @@
-import { TOPICS } from './topics.ts';
+import { OWN_TOPICS, TOPICS } from './topics.ts';
 
 export type Operation = 'read' | 'write' | 'describe' | 'delete' | 'idempotentWrite' | 'describeConfigs';
 
@@ -68,12 +68,14 @@ export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> 
     ...read(TOPICS.raw, TOPICS.readings, ...inputs, ...results),
     ...write(TOPICS.readings, ...results),
     under('topic', 'hub.', 'read', 'write', 'describe', 'delete'),
+    under('topic', OWN_TOPICS, 'read', 'write', 'describe'),
     under('group', 'hub.', 'read', 'describe'),
     under('group', 'page.', 'describe'),
     under('transactionalId', 'hub.', 'write', 'describe'),
   ],
   page: [
     ...read(TOPICS.readings, ...results),
+    under('topic', OWN_TOPICS, 'read', 'describe'),
     under('group', 'page.', 'read', 'describe'),
     under('group', 'hub.', 'describe'),
   ],

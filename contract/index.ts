@@ -18,5 +18,5 @@ export {
   WebWindow,
 } from './records/results.ts';
 export { WebRequest } from './records/web.ts';
-export { ALL_TOPICS, PARTITIONS, TOPICS, type Topic } from './topics.ts';
+export { ALL_TOPICS, OWN_TOPICS, PARTITIONS, TOPICS, type Topic, topic } from './topics.ts';
 export { METRICS, type Metric, outOfRange, unitOf } from './units.ts';

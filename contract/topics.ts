@@ -35,7 +35,11 @@ export interface Topic {
 /** Every topic that one step joins has this many partitions; `topics apply` refuses to change it under stateful readers. */
 export const PARTITIONS = 4;
 
-function topic(name: string, key: string, description: string, schema?: z.ZodType, more: Partial<Topic> = {}): Topic {
+/** Topics of the jobs that people add to a hub begin with this: its users have their rights by it. */
+export const OWN_TOPICS = 'own.';
+
+/** A topic as the catalogue has them: a week's records in as many partitions as every other one. */
+export function topic(name: string, key: string, description: string, schema?: z.ZodType, more: Partial<Topic> = {}): Topic {
   return {
     name,
     key,

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { runSteps, type StepStatus } from '../streams/runtime/index.ts';
 import { type HubConfig, kafkaOf } from './config/index.ts';
 import { startHealth } from './health/index.ts';
-import { steps } from './jobs/index.ts';
-import { openStore, startLiveFeed } from './sinks/index.ts';
+import { loadJobs, steps } from './jobs/index.ts';
+import { OWN_RETENTION, openStore, startLiveFeed } from './sinks/index.ts';
 import { type SourceStatus, startSources } from './sources/index.ts';
 import { type Part, startWeb } from './web/index.ts';
 
@@ -20,17 +20,27 @@ const HEALTH_EVERY_MS = 5_000;
 export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   const kafka = kafkaOf(config);
   const { id, dataDir } = config.hub;
-  const store = openStore({ file: join(dataDir, 'results.sqlite') });
+  const own = await loadJobs(config.jobs);
+  const jobs = steps(own.jobs);
+  const shown = own.windows.map(({ topic }) => topic.name);
+  const retention = Object.fromEntries(shown.map((topic) => [topic, OWN_RETENTION]));
+  const store = openStore({ file: join(dataDir, 'results.sqlite'), retention });
   const feed = startLiveFeed({
     kafka: kafka.page,
     store,
     clock: Date.now,
     groupId: `page.${id}`,
+    own: shown,
     warn: (error) => log.warn({ err: error }, 'live feed'),
   });
   const parts: (() => Part[])[] = [];
-  const web = await startWeb({ store, feed, ...config.page, parts: () => parts.flatMap((part) => part()) });
-  const jobs = steps();
+  const web = await startWeb({
+    store,
+    feed,
+    ...config.page,
+    own: own.windows,
+    parts: () => parts.flatMap((part) => part()),
+  });
   const running = runSteps(jobs, { kafka: kafka.hub, log });
   const sources = startSources(config.sources, { kafka: kafka.sources, log });
   parts.push(

@@ -23,6 +23,7 @@ export const HubConfig = z.strictObject({
       .describe('Files that hold the passwords of the users hub, sources and page.'),
   }),
   sources: SourcesConfig.prefault({}),
+  jobs: z.array(file).default([]).describe('TypeScript files whose jobs run besides those that come with the hub.'),
   page: z
     .strictObject({
       host: z
@@ -51,6 +52,7 @@ export function loadHubConfig(path: string, env: NodeJS.ProcessEnv = process.env
   return {
     ...config,
     hub: { ...config.hub, dataDir: absolute(config.hub.dataDir) },
+    jobs: config.jobs.map(absolute),
     kafka: {
       ...config.kafka,
       caFile: absolute(config.kafka.caFile),

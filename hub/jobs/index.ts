@@ -1,4 +1,4 @@
-import { PARTITIONS, type Topic } from '../../contract/index.ts';
+import { HeadwaterError, PARTITIONS, type Topic } from '../../contract/index.ts';
 import { compile, type Job, type Step } from '../../streams/core/index.ts';
 import { alerts } from '../alerts/index.ts';
 import { amountAnomalies, readingAnomalies, responseTimeAnomalies } from './anomalies.ts';
@@ -7,6 +7,8 @@ import { intake } from './intake.ts';
 import { readings } from './readings.ts';
 import { web } from './web.ts';
 
+export { loadJobs, NO_OWN_JOBS, type OwnJobs } from './own.ts';
+
 /** Of repartitioned records: as long as the records they come from. */
 const RETENTION_MS = 7 * 86_400_000;
 
@@ -14,16 +16,21 @@ const RETENTION_MS = 7 * 86_400_000;
 export const JOBS: readonly Job[] = [readings, web, finance, readingAnomalies, responseTimeAnomalies, amountAnomalies];
 
 /**
- * Every step that a hub runs.
- * @throws HeadwaterError `RULES_INVALID`
+ * Every step that a hub runs, with those of the jobs that were added to it.
+ * @throws HeadwaterError `RULES_INVALID`; `JOBS_INVALID` where two steps would have one name
  */
-export function steps(): Step[] {
-  return [intake, ...[...JOBS, alerts()].flatMap(compile)];
+export function steps(own: readonly Job[] = []): Step[] {
+  const all = [intake, ...[...JOBS, alerts(), ...own].flatMap(compile)];
+  const ids = all.map(({ id }) => id);
+  const twice = ids.find((id, i) => ids.indexOf(id) < i);
+  if (twice !== undefined)
+    throw new HeadwaterError('JOBS_INVALID', `two jobs are called ${twice}; give yours a name that no other has`);
+  return all;
 }
 
 /** The topics that the steps keep for themselves: each one's state, and what they repartition. */
-export function internalTopics(): Topic[] {
-  const all = steps();
+export function internalTopics(own: readonly Job[] = []): Topic[] {
+  const all = steps(own);
   const repartitioned = new Map(all.flatMap((step) => step.internal).map((topic) => [topic.name, topic.partitions]));
   return all.flatMap((step) => [
     {

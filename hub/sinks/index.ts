@@ -1,6 +1,13 @@
 export { type Feed, type FeedState, type Intake, type Listener, openIntake } from './embedded/feed.ts';
 export { type LiveFeedOptions, startLiveFeed } from './embedded/live-feed.ts';
 export type { GatewayView, Queries, Tally, Totals } from './embedded/queries.ts';
-export { type LiveReading, RESULT_TOPICS, type Results, type Seen, type WindowValue } from './embedded/results.ts';
-export { type Retention, WINDOW_RETENTION } from './embedded/retention.ts';
+export {
+  type LiveReading,
+  type OwnWindow,
+  RESULT_TOPICS,
+  type Results,
+  type Seen,
+  type WindowValue,
+} from './embedded/results.ts';
+export { OWN_RETENTION, type Retention, WINDOW_RETENTION } from './embedded/retention.ts';
 export { openStore, type Store, type StoreOptions } from './embedded/store.ts';

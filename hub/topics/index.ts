@@ -3,26 +3,27 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { ALL_TOPICS, HeadwaterError, parseConfig, RIGHTS, type Topic } from '../../contract/index.ts';
 import { applyPlan, type Desired, type KafkaSettings, openAdmin, planChanges } from '../../kafka/index.ts';
-import { internalTopics, steps } from '../jobs/index.ts';
+import { internalTopics, NO_OWN_JOBS, steps } from '../jobs/index.ts';
 import { sourceTopics } from '../sources/index.ts';
 
-/** All that a cluster must hold for Headwater: public topics, the jobs' and sources' own, and everyone's rights. */
-export function desired(replication: number): Desired {
+/** All that a cluster must hold for Headwater: public topics, the jobs' and sources' own, and everyone's rights; `own` are the jobs added to the hub. */
+export function desired(replication: number, own = NO_OWN_JOBS): Desired {
   return {
-    topics: [...ALL_TOPICS, ...sourceTopics(), ...internalTopics()],
+    topics: [...ALL_TOPICS, ...own.topics, ...sourceTopics(), ...internalTopics(own.jobs)],
     rights: RIGHTS,
     replication,
-    stateful: new Set(steps().flatMap((step) => [...step.streams, ...step.tables])),
+    stateful: new Set(steps(own.jobs).flatMap((step) => [...step.streams, ...step.tables])),
   };
 }
 
-/** Makes a cluster as the catalogue says, and `extra` topics with it. `kafka` is its administrator. @throws HeadwaterError `TOPICS_REFUSED` or `KAFKA_…` */
+/** Makes a cluster as the catalogue and the jobs added to the hub want it, and `extra` topics with it. `kafka` is its administrator. @throws HeadwaterError `TOPICS_REFUSED` or `KAFKA_…` */
 export async function provision(
   kafka: KafkaSettings,
   replication: number,
   extra: readonly Topic[] = [],
+  own = NO_OWN_JOBS,
 ): Promise<void> {
-  const catalogue = desired(replication);
+  const catalogue = desired(replication, own);
   const wanted = { ...catalogue, topics: [...catalogue.topics, ...extra] };
   const admin = await openAdmin(kafka);
   try {

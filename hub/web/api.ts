@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { WindowTopic } from '../../streams/core/index.ts';
 import type { Store } from '../sinks/index.ts';
 import type { FrameBuilder } from './frames.ts';
+import { ownView } from './own-view.ts';
 import type { Recent } from './recent.ts';
 import type { Summary } from './summary.ts';
 import { rangeOf, readingsView, refusedView, seriesViews, sparksView, transactionsView, webView } from './views.ts';
@@ -14,6 +16,7 @@ const InRange = z.object({ minutes });
 const ReadingsQuery = InRange.extend({ device: text, metric: text });
 const SparksQuery = z.object({ series: z.union([text.transform((one) => [one]), z.array(text).max(64)]).default([]) });
 const ChosenQuery = InRange.extend({ series: text.optional() });
+const OwnQuery = ChosenQuery.extend({ topic: text.optional() });
 const ListQuery = z.object({ limit });
 
 export interface ApiSources {
@@ -22,10 +25,11 @@ export interface ApiSources {
   readonly frames: FrameBuilder;
   readonly clock: () => number;
   readonly summary: () => Summary;
+  readonly own: readonly WindowTopic[];
 }
 
 /** The JSON the page is made of. Times are ms since the epoch. A wrong query is answered with 400 and what is wrong. */
-export function addApi(app: FastifyInstance, { store, recent, frames, clock, summary }: ApiSources): void {
+export function addApi(app: FastifyInstance, { store, recent, frames, clock, summary, own }: ApiSources): void {
   app.get('/api/summary', () => summary());
   app.get('/api/pulse', () => frames.history());
   app.get('/api/gateways', () => store.gateways());
@@ -50,6 +54,10 @@ export function addApi(app: FastifyInstance, { store, recent, frames, clock, sum
   app.get('/api/transactions', (request) => {
     const query = ChosenQuery.parse(request.query);
     return transactionsView(store, rangeOf(query.minutes, clock()), query.series, clock());
+  });
+  app.get('/api/own', (request) => {
+    const query = OwnQuery.parse(request.query);
+    return ownView(store, own, query, rangeOf(query.minutes, clock()));
   });
   app.get('/api/anomalies', (request) => store.anomalies(ListQuery.parse(request.query).limit));
   app.get('/api/alerts', (request) => store.alerts(ListQuery.parse(request.query).limit));

@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../../contract/index.ts';
+import type { WindowTopic } from '../../streams/core/index.ts';
 import type { Feed, Store } from '../sinks/index.ts';
 import { addApi } from './api.ts';
 import { openEvents } from './events.ts';
@@ -20,6 +21,8 @@ export interface WebOptions {
   readonly hosts?: readonly string[];
   /** The platform's processes, for a page that has nothing else to show yet. */
   readonly parts?: () => readonly Part[];
+  /** Windows of jobs that were added to the hub. */
+  readonly own?: readonly WindowTopic[];
   /** Ms since the epoch. */
   readonly clock?: () => number;
 }
@@ -37,7 +40,7 @@ const MOST_CLIENTS = 100;
 
 /** @throws HeadwaterError `PORT_TAKEN` or `WEB_FAILED` */
 export async function startWeb(options: WebOptions): Promise<Web> {
-  const { store, feed, host = '127.0.0.1', port, hosts = [], parts = () => [], clock = Date.now } = options;
+  const { store, feed, host = '127.0.0.1', port, hosts = [], parts = () => [], own = [], clock = Date.now } = options;
   const startedAt = clock();
   const events = openEvents({ clock });
   const frames = createFrameBuilder();
@@ -53,7 +56,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     });
 
   const app = createServer(hosts);
-  addApi(app, { store, recent, frames, clock, summary });
+  addApi(app, { store, recent, frames, clock, summary, own });
   app.get('/events', (request, reply) => {
     if (events.count() >= MOST_CLIENTS) {
       return reply

@@ -48,6 +48,7 @@ export type {
   ProcessTo,
   RecordContext,
   Source,
+export { type JobTopics, topicsOf, type WindowTopic } from './job-topics.ts';
   WindowSize,
   WindowsTo,
 } from './plan.ts';

@@ -1,4 +1,4 @@
-import { ALL_TOPICS, decode } from '../../contract/index.ts';
+import { ALL_TOPICS, decode, PARTITIONS } from '../../contract/index.ts';
 import type { InputRecord, OutputRecord, Step, Task } from '../core/index.ts';
 
 export { Lives } from './lives.ts';
@@ -22,7 +22,10 @@ export class Bench {
 
   constructor(steps: readonly Step[]) {
     this.#steps = steps;
-    for (const { name, partitions } of [...ALL_TOPICS, ...steps.flatMap((step) => step.internal)]) {
+    // Of own topics only the names are known.
+    const named = steps.flatMap((step) => [...step.streams, ...step.tables, ...step.outputs]);
+    const own = named.map((name) => ({ name, partitions: PARTITIONS }));
+    for (const { name, partitions } of [...own, ...ALL_TOPICS, ...steps.flatMap((step) => step.internal)]) {
       this.#topics.set(name, { partitions, offsets: Array(partitions).fill(0), records: [] });
     }
     for (const step of steps) {

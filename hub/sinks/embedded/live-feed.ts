@@ -13,6 +13,8 @@ export interface LiveFeedOptions {
   readonly warn?: (error: Error) => void;
   /** One group for each store: a second member of a group would take half of its partitions. */
   readonly groupId?: string;
+  /** Topics of windows of jobs that were added to the hub. */
+  readonly own?: readonly string[];
 }
 
 const COMMIT_EVERY_MS = 5_000;
@@ -27,7 +29,7 @@ const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
  * read on from the position in the store; readings, which are not stored, from the present end. It opens a new consumer when one fails.
  */
 export function startLiveFeed(options: LiveFeedOptions): Feed {
-  const { kafka, store, clock, warn = () => {}, groupId = 'page.live' } = options;
+  const { kafka, store, clock, warn = () => {}, groupId = 'page.live', own = [] } = options;
   const intake = openIntake(store, clock, warn);
   /** Partitions of readings that were read before, so that after a rebalance they go on where they were. */
   const begun = new Set<string>();
@@ -62,7 +64,7 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
 
     const opening = openConsumer(kafka, {
       groupId,
-      topics: RESULT_TOPICS,
+      topics: [...RESULT_TOPICS, ...own],
       onAssigned(partitions) {
         owned = partitions;
         for (const at of partitions) {

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import {
   Alert,
   Anomaly,
@@ -8,10 +8,12 @@ import {
   HEADER,
   Health,
   Late,
+  OWN_TOPICS,
   Reading,
   ReadingWindow,
   TOPICS,
   TransactionWindow,
+  timestamp,
   WebWindow,
 } from '../../../contract/index.ts';
 import type { IncomingRecord } from '../../../kafka/index.ts';
@@ -28,7 +30,16 @@ export interface Seen<T> {
   readonly seenAt: number;
 }
 
-export type WindowValue = ReadingWindow | WebWindow | TransactionWindow;
+/** A row of windows of a job that was added to the hub: its other columns are whatever was declared. */
+export const OwnWindow = z.looseObject({
+  series: z.string(),
+  windowStart: timestamp,
+  windowEnd: timestamp,
+  revision: z.int().min(0),
+});
+export type OwnWindow = z.infer<typeof OwnWindow>;
+
+export type WindowValue = ReadingWindow | WebWindow | TransactionWindow | OwnWindow;
 
 /** What a batch of one topic held, by kind. */
 export interface Results {
@@ -99,7 +110,7 @@ export function readResults(topic: string, records: readonly IncomingRecord[]): 
     late: [],
     unreadable: [],
   };
-  const read = ACCEPT[topic];
+  const read = ACCEPT[topic] ?? (topic.startsWith(OWN_TOPICS) ? acceptWindow(topic, OwnWindow) : undefined);
   for (const record of records) {
     if (record.value === null) continue;
     const reason = read === undefined ? `topic ${topic} is not one of results` : read(results, record);

@@ -23,6 +23,9 @@ export const WINDOW_RETENTION: Readonly<Record<string, Retention>> = {
   [TOPICS.transactions1m.name]: ONE_MINUTE,
 };
 
+/** Of windows of a job that was added to the hub. */
+export const OWN_RETENTION: Retention = { keepMs: 7 * DAY, maxRows: 500_000 };
+
 /** Rows of dead letters and of late records that are kept to be looked at; their counts are kept for ever. */
 export const KEPT_REFUSED = 500;
 
@@ -57,4 +60,16 @@ export function preparePrune(db: DatabaseSync, retention: Readonly<Record<string
     for (const statement of others) deleted += Number(statement.run(now - 30 * DAY, step).changes);
     return deleted;
   };
+}
+
+/**
+ * Gives a retention of nothing for topics that nobody wants any more, such as those of a job that was taken from the hub, and forgets how far they
+ * were read: should one be wanted again, it is read anew.
+ */
+export function giveUp(db: DatabaseSync, wanted: readonly string[]): Record<string, Retention> {
+  const stored = db.prepare(`SELECT name FROM tallies WHERE kind = 'rows'`).all();
+  const others = stored.map(({ name }) => String(name)).filter((name) => !wanted.includes(name));
+  const forget = db.prepare('DELETE FROM positions WHERE topic = ?');
+  for (const topic of others) forget.run(topic);
+  return Object.fromEntries(others.map((topic) => [topic, { keepMs: 0, maxRows: 0 }]));
 }

@@ -1,7 +1,7 @@
 import type { TopicPartition } from '../../../kafka/index.ts';
 import { prepareQueries, type Queries } from './queries.ts';
 import type { Results } from './results.ts';
-import { preparePrune, type Retention, WINDOW_RETENTION } from './retention.ts';
+import { giveUp, preparePrune, type Retention, WINDOW_RETENTION } from './retention.ts';
 import { openDatabase } from './schema.ts';
 import { prepareWrite } from './write.ts';
 
@@ -27,7 +27,7 @@ export interface Store extends Queries {
 
 export interface StoreOptions {
   readonly file: string;
-  /** By topic of windows; what is not given keeps its default. */
+  /** By topic of windows; what is not given keeps its default. Windows of other topics are forgotten. */
   readonly retention?: Readonly<Record<string, Retention>>;
   /** Rows of a kind deleted at once by `prune`. */
   readonly pruneStep?: number;
@@ -36,7 +36,8 @@ export interface StoreOptions {
 /** @throws HeadwaterError `STORE_UNUSABLE` */
 export function openStore({ file, retention, pruneStep = 2_000 }: StoreOptions): Store {
   const db = openDatabase(file);
-  const keep = { ...WINDOW_RETENTION, ...retention };
+  const wanted = { ...WINDOW_RETENTION, ...retention };
+  const keep = { ...wanted, ...giveUp(db, Object.keys(wanted)) };
   const write = prepareWrite(db, keep);
   const prune = preparePrune(db, keep);
   const position = db.prepare('SELECT next FROM positions WHERE topic = ? AND partition = ?');

@@ -48,8 +48,9 @@ export function prepareWrite(db: DatabaseSync, retention: Readonly<Record<string
     for (const { value } of results.windows) {
       if (value.windowStart < oldest) continue;
       const json = JSON.stringify(value);
-      const errors = 'errorShare' in value ? value.count * value.errorShare : 0;
-      const row = [topic, value.series, value.windowStart, value.revision, value.count, errors, json] as const;
+      const count = numberOr0(value.count);
+      const errors = 'errorShare' in value ? count * numberOr0(value.errorShare) : 0;
+      const row = [topic, value.series, value.windowStart, value.revision, count, errors, json] as const;
       let changed = Number(insertWindow.run(...row).changes);
       inserted += changed;
       if (changed === 0) changed = Number(reviseWindow.run(...row).changes);
@@ -84,4 +85,9 @@ export function prepareWrite(db: DatabaseSync, retention: Readonly<Record<string
     if (results.late.length > 0) forget.run('late');
     if (results.unreadable.length > 0) add('unreadable', topic, results.unreadable.length);
   };
+}
+
+/** Windows of jobs that were added to the hub need not have a count. */
+function numberOr0(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }

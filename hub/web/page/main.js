@@ -5,6 +5,7 @@ import { duration } from './format.js';
 import { gateways } from './gateways.js';
 import { health } from './health.js';
 import { overview } from './overview.js';
+import { own } from './own.js';
 import { readings } from './readings.js';
 import { refused } from './refused.js';
 import { starting } from './starting.js';
@@ -51,7 +52,7 @@ let series = new Map();
 const pending = new Set();
 
 startTheme(element('theme'));
-const makers = { overview, starting, readings, alerts, anomalies, web, transactions, gateways, health, refused };
+const makers = { overview, starting, readings, alerts, anomalies, web, transactions, own, gateways, health, refused };
 const sections = Object.entries(makers).map(([id, make]) => make(element(id), page));
 
 const minutes = element('minutes');

@@ -16,6 +16,8 @@ export interface PlatformOptions {
   readonly pagePort?: number;
   /** Arguments of `headwater simulate all`, such as how many devices. */
   readonly simulate: readonly string[];
+  /** Files with jobs that the hub runs besides its own. */
+  readonly jobs?: readonly string[];
   /** How a headwater command is run: its arguments in, what to start out. */
   readonly program: (args: readonly string[]) => { readonly command: string; readonly args: readonly string[] };
   /** Makes topics and rights as `admin`. */
@@ -96,7 +98,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       KafkaCluster,
       SerialLine[],
     ];
-    const files = writeSettings(dir, cluster, ports, lines);
+    const files = writeSettings(dir, cluster, ports, lines, options.jobs);
     onProgress('starting the gateway and the hub');
     const listening = (line: string) => line.includes('"msg":"listening"');
     const both = await Promise.allSettled([

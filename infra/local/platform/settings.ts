@@ -56,7 +56,13 @@ export function deviceAccount(dir: string) {
 }
 
 /** Writes the programs' configuration files, as an operator would. */
-export function writeSettings(dir: string, kafka: KafkaCluster, ports: Ports, lines: readonly SerialLine[]): Files {
+export function writeSettings(
+  dir: string,
+  kafka: KafkaCluster,
+  ports: Ports,
+  lines: readonly SerialLine[],
+  jobs: readonly string[] = [],
+): Files {
   const { username, passwordFile } = deviceAccount(dir);
   const cluster = { brokers: [...kafka.bootstrap], caFile: kafka.caPath };
   const password = (user: string) => kafka.users.get(user)!.passwordFile;
@@ -87,6 +93,7 @@ export function writeSettings(dir: string, kafka: KafkaCluster, ports: Ports, li
         passwordFiles: { hub: password('hub'), sources: password('sources'), page: password('page') },
       },
       page: { port: ports.page },
+      jobs: [...jobs],
       sources: {
         web: [{ name: 'shop', file: simulated('access.log') }],
         transactions: [{ name: 'bank', file: simulated('transactions.jsonl') }],

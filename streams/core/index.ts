@@ -41,6 +41,7 @@ export {
   merge,
   type SourceOptions,
 } from './job.ts';
+export { type JobTopics, topicsOf, type WindowTopic } from './job-topics.ts';
 export type {
   Context,
   Operator,
@@ -48,7 +49,6 @@ export type {
   ProcessTo,
   RecordContext,
   Source,
-export { type JobTopics, topicsOf, type WindowTopic } from './job-topics.ts';
   WindowSize,
   WindowsTo,
 } from './plan.ts';

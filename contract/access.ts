@@ -39,11 +39,24 @@ const inputs = [
 const results = [
   TOPICS.readings10s,
   TOPICS.readings1m,
+  TOPICS.sites1m,
+  TOPICS.comfort1m,
+  TOPICS.siteComfort1m,
+  TOPICS.weatherReadings,
+  TOPICS.siteWeather,
+  TOPICS.silences,
   TOPICS.webRequests10s,
   TOPICS.webRequests1m,
+  TOPICS.webSite10s,
+  TOPICS.webSite1m,
+  TOPICS.webSessions,
   TOPICS.transactions10s,
   TOPICS.transactions1m,
+  TOPICS.transactionsEnriched,
+  TOPICS.balances,
   TOPICS.anomalies,
+  TOPICS.breaches,
+  TOPICS.episodes,
   TOPICS.alerts,
   TOPICS.health,
   TOPICS.late,
@@ -51,6 +64,7 @@ const results = [
   TOPICS.gateways,
   TOPICS.devices,
   TOPICS.accounts,
+  TOPICS.places,
 ];
 const read = (...topics: { name: string }[]) => topics.map((t) => on(t.name, 'read', 'describe'));
 const write = (...topics: { name: string }[]) => topics.map((t) => on(t.name, 'write', 'describe'));
@@ -59,7 +73,7 @@ const write = (...topics: { name: string }[]) => topics.map((t) => on(t.name, 'w
 export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> = {
   gateway: write(TOPICS.raw, TOPICS.gateways, TOPICS.health),
   sources: [
-    ...write(...inputs, TOPICS.devices, TOPICS.accounts, TOPICS.deadLetters),
+    ...write(...inputs, TOPICS.devices, TOPICS.accounts, TOPICS.places, TOPICS.deadLetters),
     under('topic', 'sources.', 'read', 'write', 'describe'),
     under('group', 'sources.', 'read', 'describe'),
     under('transactionalId', 'sources.', 'write', 'describe'),

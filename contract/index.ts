@@ -4,17 +4,30 @@ export { CONTRACT_VERSION, decode, encode, HEADER, type RawKind } from './encodi
 export { HeadwaterError } from './error.ts';
 export { formatIdentity, type Identity, LANES, type Lane, parseIdentity } from './identity.ts';
 export { decimal, NAME, name, timestamp } from './names.ts';
-export { Account, Transaction } from './records/finance.ts';
+export {
+  ComfortWindow,
+  Place,
+  Silence,
+  SiteComfortWindow,
+  SiteWeather,
+  SiteWindow,
+  WeatherReading,
+} from './records/climate.ts';
+export { Account, Balance, EnrichedTransaction, Transaction } from './records/finance.ts';
 export { Clock, Device, Evicted, GatewayStatus, Reading, Rejected } from './records/iot.ts';
 export { AirMeasurement, MarketQuote, SocialPost, TrafficFlow, WeatherObservation } from './records/public-apis.ts';
 export {
   Alert,
   Anomaly,
+  Breach,
   DeadLetter,
+  Episode,
   Health,
   Late,
   ReadingWindow,
   TransactionWindow,
+  WebSession,
+  WebSiteWindow,
   WebWindow,
 } from './records/results.ts';
 export { WebRequest } from './records/web.ts';

@@ -1,15 +1,28 @@
 import type { z } from 'zod';
-import { Account, Transaction } from './records/finance.ts';
+import {
+  ComfortWindow,
+  Place,
+  Silence,
+  SiteComfortWindow,
+  SiteWeather,
+  SiteWindow,
+  WeatherReading,
+} from './records/climate.ts';
+import { Account, Balance, EnrichedTransaction, Transaction } from './records/finance.ts';
 import { Device, GatewayStatus, Reading } from './records/iot.ts';
 import { AirMeasurement, MarketQuote, SocialPost, TrafficFlow, WeatherObservation } from './records/public-apis.ts';
 import {
   Alert,
   Anomaly,
+  Breach,
   DeadLetter,
+  Episode,
   Health,
   Late,
   ReadingWindow,
   TransactionWindow,
+  WebSession,
+  WebSiteWindow,
   WebWindow,
 } from './records/results.ts';
 import { WebRequest } from './records/web.ts';
@@ -39,7 +52,13 @@ export const PARTITIONS = 4;
 export const OWN_TOPICS = 'own.';
 
 /** A topic as the catalogue has them: a week's records in as many partitions as every other one. */
-export function topic(name: string, key: string, description: string, schema?: z.ZodType, more: Partial<Topic> = {}): Topic {
+export function topic(
+  name: string,
+  key: string,
+  description: string,
+  schema?: z.ZodType,
+  more: Partial<Topic> = {},
+): Topic {
   return {
     name,
     key,
@@ -64,11 +83,31 @@ export const TOPICS = {
   readings1m: topic('iot.readings.1m', 'series', 'readings in windows of 1 min', ReadingWindow, {
     retentionMs: 30 * DAY,
   }),
+  sites1m: topic('iot.sites.1m', 'series', 'readings of all devices of a site in windows of 1 min', SiteWindow, {
+    retentionMs: 30 * DAY,
+  }),
+  comfort1m: topic('iot.comfort.1m', 'series', 'comfort by device in windows of 1 min', ComfortWindow, {
+    retentionMs: 30 * DAY,
+  }),
+  siteComfort1m: topic('iot.sites.comfort.1m', 'series', 'comfort by site in windows of 1 min', SiteComfortWindow, {
+    retentionMs: 30 * DAY,
+  }),
+  weatherReadings: topic('iot.readings.weather', 'site', 'readings with the weather of their site', WeatherReading, {
+    retentionMs: DAY,
+  }),
+  silences: topic('iot.silences', 'series', 'devices and gateways that fell silent, or are back', Silence, {
+    retentionMs: 30 * DAY,
+  }),
   webRequests: topic('web.requests', 'client address', 'web access log lines', WebRequest),
   webRequests10s: topic('web.requests.10s', 'path', 'web traffic by path in windows of 10 s', WebWindow),
   webRequests1m: topic('web.requests.1m', 'path', 'web traffic by path in windows of 1 min', WebWindow, {
     retentionMs: 30 * DAY,
   }),
+  webSite10s: topic('web.site.10s', 'series', 'web traffic of the whole site in windows of 10 s', WebSiteWindow),
+  webSite1m: topic('web.site.1m', 'series', 'web traffic of the whole site in windows of 1 min', WebSiteWindow, {
+    retentionMs: 30 * DAY,
+  }),
+  webSessions: topic('web.sessions', 'client address', 'visits of web clients', WebSession, { retentionMs: 30 * DAY }),
   transactions: topic('finance.transactions', 'account', 'financial transactions', Transaction),
   transactions10s: topic(
     'finance.transactions.10s',
@@ -85,18 +124,33 @@ export const TOPICS = {
       retentionMs: 30 * DAY,
     },
   ),
+  transactionsEnriched: topic(
+    'finance.transactions.enriched',
+    'account',
+    'transactions with what is known of their account',
+    EnrichedTransaction,
+  ),
+  balances: topic('finance.balances', 'account and currency', 'balances of accounts', Balance, compact),
   weather: topic('weather.observations', 'place', 'weather at places', WeatherObservation),
+  siteWeather: topic('weather.sites', 'site', 'weather of sites', SiteWeather, reference),
   air: topic('air.measurements', 'station', 'air quality at stations', AirMeasurement),
   traffic: topic('traffic.flow', 'road segment', 'traffic on road segments', TrafficFlow),
   social: topic('social.posts', 'post id', 'posts of social networks', SocialPost),
   quotes: topic('market.quotes', 'symbol', 'market prices', MarketQuote),
   anomalies: topic('anomalies', 'series', 'what the detectors found', Anomaly, { retentionMs: 30 * DAY }),
+  breaches: topic('breaches', 'kind and subject', 'windows in which something was above its limit', Breach, {
+    retentionMs: 30 * DAY,
+  }),
+  episodes: topic('episodes', 'kind and subject', 'breaches that follow one another, as one', Episode, {
+    retentionMs: 30 * DAY,
+  }),
   alerts: topic('alerts', 'rule and series', 'alerts and their states', Alert, { retentionMs: 30 * DAY }),
   health: topic('platform.health', 'process', 'lag, disk, memory and certificates of each process', Health, {
     retentionMs: DAY,
   }),
   devices: topic('devices', 'device', 'reference data of devices', Device, reference),
   accounts: topic('accounts', 'account', 'reference data of accounts', Account, reference),
+  places: topic('places', 'place', 'reference data of places: which sites have their weather', Place, reference),
   gateways: topic('gateways', 'gateway', 'status of each gateway', GatewayStatus, compact),
   late: topic('late', 'origin topic', 'what came after its window closed', Late, { retentionMs: 30 * DAY }),
   deadLetters: topic('dead-letters', 'origin', 'what could not be understood, and why', DeadLetter, {

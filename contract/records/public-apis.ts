@@ -11,6 +11,7 @@ export const WeatherObservation = z.object({
   windSpeed: z.number().optional(),
   ts: timestamp,
 });
+export type WeatherObservation = z.infer<typeof WeatherObservation>;
 
 /** One pollutant at one station; `unit` is a UCUM code. */
 export const AirMeasurement = z.object({

@@ -5,7 +5,7 @@ import { decimal, name, timestamp } from '../names.ts';
  * Every window result names its series and window. A later result for the same series and window has a higher `revision` and replaces the
  * earlier one. `windowEnd` is exclusive.
  */
-const window = {
+export const window = {
   series: z.string(),
   windowStart: timestamp,
   windowEnd: timestamp,
@@ -38,6 +38,71 @@ export const WebWindow = z.object({
   p99: z.number().nullable(),
 });
 export type WebWindow = z.infer<typeof WebWindow>;
+
+/** How often a value came. `count` is at most `error` too high; where `error` is 0 it is exact. */
+const Ranked = z.object({ value: z.string(), count: z.int(), error: z.int() });
+
+/** Requests to the whole site, its busiest paths first. Shares are 0…1: `deniedShare` of status 401 and 403, `missingShare` of 404. */
+export const WebSiteWindow = z.object({
+  ...window,
+  errorShare: z.number(),
+  deniedShare: z.number(),
+  missingShare: z.number(),
+  p50: z.number().nullable(),
+  p95: z.number().nullable(),
+  /** About how many different clients. */
+  clients: z.int(),
+  topPaths: z.array(Ranked),
+});
+export type WebSiteWindow = z.infer<typeof WebSiteWindow>;
+
+/**
+ * The requests of one client without a pause of half an hour; while it goes on, as it is so far (`early`). A session that became part of another
+ * has that one's start in `mergedInto`, and no results.
+ */
+export const WebSession = z.object({
+  ...window,
+  early: z.boolean(),
+  mergedInto: timestamp.nullable(),
+  clientIp: z.string(),
+  /** About how many different paths. */
+  paths: z.int(),
+  /** From the first request to the last. */
+  durationMs: z.number().nullable(),
+  entryPath: z.string().nullable(),
+  exitPath: z.string().nullable(),
+  errorShare: z.number().nullable(),
+  bytes: z.number().nullable(),
+});
+export type WebSession = z.infer<typeof WebSession>;
+
+/** A window in which something was above its limit. Who goes on from one to the next is told by `Episode`. */
+export const Breach = z.object({
+  ...window,
+  /** What was above its limit, such as `client-hammering`. */
+  kind: name,
+  /** Who: a client, an account, `site`. */
+  subject: z.string(),
+  /** What was measured, where it is not the count. */
+  value: z.number().optional(),
+});
+export type Breach = z.infer<typeof Breach>;
+
+/** Breaches of one kind and subject that follow one another: one episode, told when it begins (`early`), while it goes on and when it is over. */
+export const Episode = z.object({
+  ...window,
+  early: z.boolean(),
+  mergedInto: timestamp.nullable(),
+  kind: name,
+  subject: z.string(),
+  /** The most requests or transactions in one of its windows. */
+  most: z.number().nullable(),
+  /** The greatest `value` of its windows, where they have one. */
+  peak: z.number().nullable(),
+  /** End of its last window. */
+  until: timestamp.nullable(),
+});
+export type Episode = z.infer<typeof Episode>;
 
 /** Transactions of one account, in its currency. */
 export const TransactionWindow = z.object({

@@ -4,10 +4,11 @@ import { Distinct } from './distinct.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
 import { First, Last } from './first-last.ts';
 import { Quantiles } from './quantiles.ts';
+import { Top } from './top.ts';
 
 /**
- * Collects one input over a window. The order of adding does not matter, but for the last digits of floating-point sums; merging two gives what
- * one would hold that was given the records of both.
+ * Collects one input over a window. The order of adding does not matter, but for the last digits of floating-point sums and a `top` of more values than it
+ * counts; merging two gives what one would hold that was given the records of both.
  */
 export interface Accumulator {
   /**
@@ -94,6 +95,27 @@ class Greatest implements Accumulator {
   }
 }
 
+class Extent implements Accumulator {
+  least = Infinity;
+  greatest = -Infinity;
+  static load(saved: [number, number] | null): Extent {
+    const [least, greatest] = saved ?? [Infinity, -Infinity];
+    return Object.assign(new Extent(), { least, greatest });
+  }
+  add(value: unknown): void {
+    if (typeof value !== 'number') return;
+    this.least = Math.min(this.least, value);
+    this.greatest = Math.max(this.greatest, value);
+  }
+  merge(other: Extent): void {
+    this.least = Math.min(this.least, other.least);
+    this.greatest = Math.max(this.greatest, other.greatest);
+  }
+  save(): unknown {
+    return this.least > this.greatest ? null : [this.least, this.greatest];
+  }
+}
+
 /** Welford (1962); merged after Chan, Golub and LeVeque (1979). */
 class Moments implements Accumulator {
   n = 0;
@@ -147,12 +169,14 @@ const ACCUMULATORS: Record<Aggregate['fn'], AccumulatorClass> = {
   mean: Sum,
   min: Least,
   max: Greatest,
+  range: Extent,
   variance: Moments,
   first: First,
   last: Last,
   share: Share,
   distinct: Distinct,
   quantile: Quantiles,
+  top: Top,
   sumDecimal: DecimalSum,
   maxDecimal: DecimalGreatest,
 };
@@ -179,6 +203,12 @@ function result(aggregate: Aggregate, accumulator: Accumulator): unknown {
     }
     case 'quantile':
       return (accumulator as Quantiles).at(aggregate.q);
+    case 'range': {
+      const { least, greatest } = accumulator as Extent;
+      return least > greatest ? null : greatest - least;
+    }
+    case 'top':
+      return (accumulator as Top).ranked(aggregate.k);
     case 'distinct':
       return (accumulator as Distinct).estimate();
     case 'sumDecimal':

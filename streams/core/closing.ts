@@ -18,7 +18,8 @@ export interface ClosingOptions {
   readonly rememberMs: number;
   /** How often, in event time, windows are put out before they close; 0 for never. */
   readonly earlyEveryMs: number;
-  readonly putOut: (window: Window, early: boolean) => void;
+  /** @returns false where there is nothing to put out */
+  readonly putOut: (window: Window, early: boolean) => boolean;
 }
 
 /** When windows are put out, and when they and their series are forgotten; `Windows` says by which rules. */
@@ -26,7 +27,7 @@ export class Closing {
   readonly #store: SeriesStore;
   readonly #rememberMs: number;
   readonly #earlyEveryMs: number;
-  readonly #putOutOne: (window: Window, early: boolean) => void;
+  readonly #putOutOne: ClosingOptions['putOut'];
   readonly #agendas = new Map<Origin, Agendas>();
 
   constructor({ store, rememberMs, earlyEveryMs, putOut }: ClosingOptions) {
@@ -131,8 +132,7 @@ export class Closing {
       if (window.due === null) continue;
       const { live, complete } = window.series.origin;
       const early = Math.max(live, complete) < window.closesAt;
-      this.#putOutOne(window, early);
-      window.revision++;
+      if (this.#putOutOne(window, early)) window.revision++;
       window.due = null;
       // What is put out early is put out at the end even if nothing comes any more: then it is no longer early.
       if (early && this.#earlyEveryMs > 0) this.#due(window, 'live', window.closesAt);

@@ -1,4 +1,6 @@
 type Comparison = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte';
+type Arithmetic = 'plus' | 'minus' | 'times';
+type Binary = Comparison | Arithmetic | 'and' | 'or';
 
 /**
  * Expressions over a record's value, kept as data so that a job can be run here or written down as SQL. Where an operand is missing the result is
@@ -7,7 +9,8 @@ type Comparison = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte';
 export type Expression =
   | { readonly op: 'field'; readonly path: readonly string[] }
   | { readonly op: 'literal'; readonly value: string | number | boolean }
-  | { readonly op: Comparison | 'and' | 'or'; readonly left: Expression; readonly right: Expression }
+  | { readonly op: Binary; readonly left: Expression; readonly right: Expression }
+  | { readonly op: 'when'; readonly condition: Expression; readonly then: Expression }
   | { readonly op: 'not' | 'isNull'; readonly of: Expression }
   | { readonly op: 'concat'; readonly parts: readonly Expression[] }
   | { readonly op: 'replace'; readonly of: Expression; readonly pattern: string; readonly by: string };
@@ -19,11 +22,14 @@ export function field<T = Record<string, unknown>>(name: keyof T & string, ...de
   return { op: 'field', path: [name, ...deeper] };
 }
 
+/** The same for every record. */
+export const literal = (value: string | number | boolean): Expression => ({ op: 'literal', value });
+
 function lift(operand: Operand): Expression {
-  return typeof operand === 'object' ? operand : { op: 'literal', value: operand };
+  return typeof operand === 'object' ? operand : literal(operand);
 }
 const binary =
-  (op: Comparison | 'and' | 'or') =>
+  (op: Binary) =>
   (left: Operand, right: Operand): Expression => ({ op, left: lift(left), right: lift(right) });
 
 export const eq = binary('eq');
@@ -34,6 +40,11 @@ export const lt = binary('lt');
 export const lte = binary('lte');
 export const and = binary('and');
 export const or = binary('or');
+export const plus = binary('plus');
+export const minus = binary('minus');
+export const times = binary('times');
+/** `then` where the condition is true, null where it is not. */
+export const when = (condition: Expression, then: Operand): Expression => ({ op: 'when', condition, then: lift(then) });
 export const not = (of: Expression): Expression => ({ op: 'not', of });
 export const isNull = (of: Expression): Expression => ({ op: 'isNull', of });
 export const concat = (...parts: Operand[]): Expression => ({ op: 'concat', parts: parts.map(lift) });
@@ -62,6 +73,11 @@ export function compileExpression(expression: Expression): Evaluate {
         const result = of(value);
         return result === null ? null : !result;
       };
+    }
+    case 'when': {
+      const condition = compileExpression(expression.condition);
+      const then = compileExpression(expression.then);
+      return (value) => (condition(value) === true ? then(value) : null);
     }
     case 'isNull': {
       const of = compileExpression(expression.of);
@@ -110,7 +126,7 @@ function compileField(path: readonly string[]): Evaluate {
 
 type Comparable = string | number;
 
-function compileBinary(op: Comparison | 'and' | 'or', left: Evaluate, right: Evaluate): Evaluate {
+function compileBinary(op: Binary, left: Evaluate, right: Evaluate): Evaluate {
   if (op === 'and' || op === 'or') {
     const decisive = op === 'or';
     return (value) => {
@@ -121,19 +137,23 @@ function compileBinary(op: Comparison | 'and' | 'or', left: Evaluate, right: Eva
       return a === null || b === null ? null : !decisive;
     };
   }
-  const compare = COMPARE[op];
+  const operate = OPERATE[op] as (a: unknown, b: unknown) => unknown;
   return (value) => {
     const a = left(value);
     const b = right(value);
-    return a === null || b === null ? null : compare(a as Comparable, b as Comparable);
+    return a === null || b === null ? null : operate(a, b);
   };
 }
 
-const COMPARE: Record<Comparison, (a: Comparable, b: Comparable) => boolean> = {
+const OPERATE: Record<Comparison, (a: Comparable, b: Comparable) => boolean> &
+  Record<Arithmetic, (a: number, b: number) => number> = {
   eq: (a, b) => a === b,
   ne: (a, b) => a !== b,
   gt: (a, b) => a > b,
   gte: (a, b) => a >= b,
   lt: (a, b) => a < b,
   lte: (a, b) => a <= b,
+  plus: (a, b) => a + b,
+  minus: (a, b) => a - b,
+  times: (a, b) => a * b,
 };

@@ -9,9 +9,11 @@ export {
   mean,
   min,
   quantile,
+  range,
   share,
   sum,
   sumDecimal,
+  top,
   variance,
 } from './aggregates.ts';
 export { compile } from './compile.ts';
@@ -24,12 +26,17 @@ export {
   gt,
   gte,
   isNull,
+  literal,
   lt,
   lte,
+  minus,
   ne,
   not,
   or,
+  plus,
   replace,
+  times,
+  when,
 } from './expressions.ts';
 export {
   Flow,

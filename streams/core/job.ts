@@ -155,9 +155,9 @@ export class Flow<T extends object> {
     return this.#end({ ...declaration, kind: 'process' } as unknown as Terminal);
   }
 
-  /** Ends the flow in a topic. */
-  into(topic: Topic): Plan {
-    return this.#end({ kind: 'into', topic });
+  /** Ends the flow in a topic, under the key that the records have, or the one given. */
+  into(topic: Topic, options: { readonly key?: Expression } = {}): Plan {
+    return this.#end({ kind: 'into', topic, key: options.key ?? null });
   }
 
   #end(end: Terminal): Plan {

@@ -83,10 +83,14 @@ export interface WindowsTo {
   readonly by: Readonly<Record<string, Expression>>;
   readonly sizes: readonly WindowSize[];
   readonly select: Readonly<Record<string, Aggregate>>;
+  /** Further columns of the result, made of the others. */
+  readonly derive?: Readonly<Record<string, Expression>>;
   /** How long a window whose time is over still takes records, in event time. More than a clock ahead can move a watermark (a minute). */
   readonly graceMs: number;
   /** How long a series without records is remembered, so that nothing older begins its windows anew. At least `graceMs`. */
   readonly rememberMs: number;
+  /** A condition on the columns of the result: only windows for which it is true are put out. What was put out once goes on being refined. */
+  readonly having?: Expression;
   /** Windows that changed are also put out every so many ms of event time before they close; their rows then say whether they are `early`. */
   readonly emit?: { readonly earlyEveryMs: number };
 }
@@ -118,6 +122,8 @@ export interface ProcessTo<T, S> {
 export interface Into {
   readonly kind: 'into';
   readonly topic: Topic;
+  /** Null: the key that the records have. */
+  readonly key: Expression | null;
 }
 
 export type Terminal = WindowsTo | ProcessTo<never, never> | Into;

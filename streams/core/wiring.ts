@@ -169,12 +169,13 @@ export class Wiring {
           put(record);
       });
     }
-    const key: Evaluate | null = end.kind === 'repartition' ? compileExpression(end.key) : null;
+    const key: Evaluate | null = end.key && compileExpression(end.key);
+    const isRepartition = end.kind === 'repartition';
     const topic = end.kind === 'repartition' ? end.topic : end.topic.name;
     return (row) => {
       const to = key === null ? row.record.key : key(row.value);
       if (key !== null && to === null) return this.#refuseKey(row);
-      const headers = { [HEADER.version]: CONTRACT_VERSION, ...(key !== null && { [TIME]: String(row.ts) }) };
+      const headers = { [HEADER.version]: CONTRACT_VERSION, ...(isRepartition && { [TIME]: String(row.ts) }) };
       const value = touched ? encode(row.value) : row.record.value;
       put({ topic, key: to === null ? null : String(to), value, headers });
     };

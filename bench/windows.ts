@@ -1,5 +1,5 @@
 import { TOPICS, type Topic } from '../contract/index.ts';
-import { openProducer } from '../kafka/index.ts';
+import { type KafkaSettings, openProducer } from '../kafka/index.ts';
 import { count, field, from, job, max, mean, min } from '../streams/core/index.ts';
 import { inProcess, startBenchCluster } from './cluster.ts';
 import { print, readSettings } from './settings.ts';
@@ -25,11 +25,11 @@ export interface WindowsAnswer {
 }
 
 export async function run(args: string[]): Promise<void> {
-  const settings = readSettings(args, { events: 1_000_000, devices: 1_000, warmUp: 0 });
+  const settings = readSettings(args, { events: 1_000_000, devices: 1_000, warmUp: 0, everyMs: 1_000 });
   const cluster = await startBenchCluster([events, results, state]);
   try {
     const total = settings.events + settings.warmUp;
-    await fill(cluster.as('admin'), total, settings.devices);
+    await fill(cluster.as('admin'), { ...settings, total });
     const answer = await inProcess<WindowsAnswer>('./windows-process.ts', {
       kafka: cluster.as('admin'),
       warmUp: settings.warmUp,
@@ -48,17 +48,24 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-/** 80 B JSON values, one reading of each device in turn, one minute of event time for each 60 rounds. */
-async function fill(kafka: Parameters<typeof openProducer>[0], total: number, devices: number): Promise<void> {
+interface Load {
+  readonly total: number;
+  readonly devices: number;
+  /** Event time between two readings of a device, ms. */
+  readonly everyMs: number;
+}
+
+/** 80 B JSON values, one reading of each device in turn. */
+async function fill(kafka: KafkaSettings, { total, devices, everyMs }: Load): Promise<void> {
   const producer = await openProducer(kafka);
-  const start = Date.now() - total;
+  const start = Date.now() - Math.ceil(total / devices) * everyMs;
   for (let sent = 0; sent < total; ) {
     const records = [];
     for (; records.length < 5_000 && sent < total; sent++) {
       const device = `device-${String(sent % devices).padStart(5, '0')}`;
       const value = (20 + 5 * Math.sin(sent / 1_000)).toFixed(2);
-      const text = `{"device":"${device}","metric":"temperature","value":${value},"ts":${start + Math.floor(sent / devices) * devices}}`;
-      records.push({ key: device, value: text });
+      const ts = start + Math.floor(sent / devices) * everyMs;
+      records.push({ key: device, value: `{"device":"${device}","metric":"temperature","value":${value},"ts":${ts}}` });
     }
     await producer.send([{ topic: events.name, records }]);
   }

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdCompressSync } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { HeadwaterError } from '../contract/index.ts';
+import { readFetchesByBatch } from './fetch-response.ts';
 import { letEmptyQueuesRest } from './quiet-queue.ts';
-import { hideAbortedTransactions } from './read-committed.ts';
 import { socketFactory } from './socket.ts';
 import type { KafkaSettings, OnBrokerCertificate } from './types.ts';
 
@@ -11,10 +11,11 @@ import type { KafkaSettings, OnBrokerCertificate } from './types.ts';
 // compress (60 KB: 0.12 ms against 0.35 ms).
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
   compress: async (encoder: { buffer: Buffer }) => zstdCompressSync(encoder.buffer),
-  decompress: async (buffer: Buffer) => zstdDecompressSync(buffer),
+  // What is read does not come by here; see fetched-batch.ts.
+  decompress: () => Promise.reject(new Error('not used')),
 });
 
-hideAbortedTransactions();
+readFetchesByBatch();
 letEmptyQueuesRest();
 
 /** How long a broker may take for an answer. */

@@ -1,17 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import type kafkajs from 'kafkajs';
 import { HeadwaterError } from '../contract/index.ts';
 import { copartitionedAssigner } from './assigner.ts';
 import { asHeadwaterError, createClient } from './client.ts';
-import type {
-  Consumer,
-  ConsumerOptions,
-  IncomingBatch,
-  IncomingRecord,
-  KafkaSettings,
-  TopicPartition,
-} from './types.ts';
+import type { FetchedBatch } from './fetched-batch.ts';
+import type { Consumer, ConsumerOptions, IncomingRecord, KafkaSettings, TopicPartition } from './types.ts';
 
-const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+/** Records unpacked at a time, unless a single batch has more. */
+const PART_RECORDS = 1_000;
 
 /**
  * Joins a consumer group. The group notices a member that died after 6 s.
@@ -62,9 +58,21 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 64,
       eachBatch: async ({ batch, resolveOffset, isRunning, isStale }) => {
-        if (!isRunning() || isStale()) return;
-        const again = await options.onBatch(incoming(batch));
-        if (again === undefined && !isStale()) resolveOffset(batch.messages[batch.messages.length - 1]!.offset);
+        const { topic, partition } = batch;
+        for (const part of partsOf(batch)) {
+          if (!isRunning() || isStale()) return;
+          const { from, next } = part;
+          const records = readPart(part, partition);
+          if (records.length === 0) options.onSkipped?.({ topic, partition, next });
+          else {
+            const highWatermark = Number(batch.highWatermark);
+            if ((await options.onBatch({ topic, partition, records, from, next, highWatermark })) === 'again') return;
+          }
+          if (isStale()) return;
+          resolveOffset(part.last.offset);
+          // Whatever else waits gets its turn: heartbeats, commits.
+          await setImmediate();
+        }
       },
     });
   } catch (error) {
@@ -122,36 +130,41 @@ function byTopic(partitions: readonly TopicPartition[]): { topic: string; partit
   return partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
 }
 
-function incoming(batch: kafkajs.Batch): IncomingBatch {
-  const { topic, partition } = batch;
-  const records: IncomingRecord[] = new Array(batch.messages.length);
-  for (let i = 0; i < records.length; i++) {
-    const message = batch.messages[i]!;
-    records[i] = {
-      key: message.key === null ? null : message.key.toString(),
-      value: message.value,
-      headers: headers(message.headers),
-      partition,
-      offset: Number(message.offset),
-      appendedAt: Number(message.timestamp),
-    };
-  }
-  return {
-    topic,
-    partition,
-    records,
-    // kafkajs leaves out of its types that a batch knows the offset it was fetched at.
-    from: Number((batch as unknown as { fetchedOffset: string }).fetchedOffset),
-    next: Number(batch.lastOffset()) + 1,
-    highWatermark: Number(batch.highWatermark),
-  };
+/** Record batches that are handed on together. */
+interface Part {
+  readonly batches: readonly FetchedBatch[];
+  readonly from: number;
+  readonly next: number;
+  readonly last: FetchedBatch;
 }
 
-function headers(encoded: kafkajs.IHeaders | undefined): Readonly<Record<string, string>> {
-  let decoded: Record<string, string> | undefined;
-  for (const name in encoded) {
-    decoded ??= {};
-    decoded[name] = String(encoded[name]);
+/** Cuts what was fetched of a partition into parts of at least PART_RECORDS records, so that no more of it is unpacked at a time. */
+function* partsOf(batch: kafkajs.Batch): Iterable<Part> {
+  // What kafkajs takes for messages; see fetch-response.ts.
+  const fetched = batch.messages as unknown as FetchedBatch[];
+  let batches: FetchedBatch[] = [];
+  let count = 0;
+  let from = firstOf(batch);
+  for (const [i, last] of fetched.entries()) {
+    batches.push(last);
+    count += last.count;
+    const isEnd = i === fetched.length - 1;
+    if (count < PART_RECORDS && !isEnd) continue;
+    const next = Number(isEnd ? batch.lastOffset() : last.offset) + 1;
+    yield { batches, from, next, last };
+    batches = [];
+    count = 0;
+    from = next;
   }
-  return decoded ?? NO_HEADERS;
+}
+
+/** The offset a batch was fetched at, which kafkajs leaves out of its types. */
+function firstOf(batch: kafkajs.Batch): number {
+  return Number((batch as unknown as { fetchedOffset: string }).fetchedOffset);
+}
+
+function readPart({ batches, from }: Part, partition: number): IncomingRecord[] {
+  const records: IncomingRecord[] = [];
+  for (const batch of batches) batch.readInto(records, partition, from);
+  return records;
 }

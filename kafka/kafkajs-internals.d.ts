@@ -1,8 +1,27 @@
-declare module 'kafkajs/src/broker/index.js' {
-  /** One connection to a broker. */
-  export default class Broker {
-    fetch(request: object): Promise<import('./read-committed.ts').Fetched>;
+declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
+  export interface FetchProtocol {
+    readonly request: object;
+    readonly requestTimeout: number;
+    readonly response: {
+      decode(bytes: Buffer): Promise<{
+        readonly throttleTime: number;
+        readonly clientSideThrottleTime: number;
+        readonly errorCode: number;
+        readonly sessionId: number;
+        readonly responses: readonly {
+          readonly topicName: string;
+          readonly partitions: readonly import('./read-committed.ts').FetchedPartition[];
+        }[];
+      }>;
+      parse(decoded: object): Promise<object>;
+    };
   }
+  const Fetch: {
+    versions: readonly string[];
+    /** Of the given version: what makes a request and reads its answer. */
+    protocol: (of: { readonly version: number }) => (options: object) => FetchProtocol;
+  };
+  export default Fetch;
 }
 
 declare module 'kafkajs/src/network/requestQueue/index.js' {
@@ -24,4 +43,53 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
     scheduleCheckPendingRequests(): void;
     destroy(): void;
   }
+}
+
+declare module 'kafkajs/src/protocol/requests/produce/index.js' {
+  type Asked = import('./produce-request.ts').ProduceRequest;
+  type Made = {
+    readonly request: { readonly apiVersion: number; encode(): Promise<import('./produce-request.ts').Encoded> };
+    readonly response: object;
+  };
+  /** The versions of one request. */
+  const produce: { protocol(wanted: { readonly version: number }): (asked: Asked) => Made };
+  export default produce;
+}
+
+declare module 'kafkajs/src/protocol/requests/produce/v7/request.js' {
+  export default function request(asked: import('./produce-request.ts').ProduceRequest): {
+    encode(): Promise<import('./produce-request.ts').Encoded>;
+  };
+}
+
+declare module 'kafkajs/src/protocol/decoder.js' {
+  export default class Decoder {
+    constructor(bytes: Buffer);
+  }
+}
+
+declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
+  export default function decode(batch: import('kafkajs/src/protocol/decoder.js').default): Promise<{
+    readonly producerId: string;
+    readonly producerEpoch: number;
+    readonly firstSequence: number;
+    readonly inTransaction: boolean;
+    readonly lastOffsetDelta: number;
+    readonly records: readonly {
+      readonly offset: string;
+      readonly key: Buffer | null;
+      readonly value: Buffer | null;
+    }[];
+  }>;
+}
+
+declare module 'kafkajs/src/producer/groupMessagesPerPartition.js' {
+  import type { Message } from 'kafkajs';
+
+  export default function group(of: {
+    readonly topic: string;
+    readonly partitionMetadata: readonly unknown[];
+    readonly messages: Message[];
+    readonly partitioner: (asked: { readonly message: Message }) => number;
+  }): Readonly<Record<string, readonly Message[]>>;
 }

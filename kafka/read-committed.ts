@@ -1,12 +1,6 @@
-import Broker from 'kafkajs/src/broker/index.js';
-
 // kafkajs 2.2.4 shows records of aborted transactions to readers. It takes the broker's list of aborted transactions to be in the order of their
 // beginnings, while it is in that of their ends, and enters at most one of them at each record, also where a fetch begins in the midst of several. So
 // wherever the transactions of more than one producer overlap in a partition, and some are aborted, some of what they wrote is taken for committed.
-
-export interface Fetched {
-  readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[];
-}
 
 export interface FetchedPartition {
   abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[] | null;
@@ -14,7 +8,9 @@ export interface FetchedPartition {
   readonly messages: readonly FetchedMessage[];
 }
 
+/** A record, or several that were written in one batch. */
 export interface FetchedMessage {
+  /** Of the last record. */
   readonly offset: string;
   readonly key: Buffer | null;
   /** kafkajs keeps such a message from readers and counts its offset all the same. */
@@ -27,16 +23,6 @@ export interface FetchedMessage {
 }
 
 const ABORT = 0;
-
-/** Makes kafkajs keep the records of all aborted transactions from readers; once for the process, as there is one kafkajs. */
-export function hideAbortedTransactions(): void {
-  const { fetch } = Broker.prototype;
-  Broker.prototype.fetch = async function (request) {
-    const fetched = await fetch.call(this, request);
-    for (const { partitions } of fetched.responses) for (const partition of partitions) hideAborted(partition);
-    return fetched;
-  };
-}
 
 /** Decides for kafkajs which messages of a fetch were aborted, as the protocol has it: KIP-98, "Fetch Request". */
 export function hideAborted(partition: FetchedPartition): void {

@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
-import { type Feed, openIntake, openStore, type Store } from '../../hub/sinks/index.ts';
+import { type Feed, OWN_RETENTION, openIntake, openStore, type Store } from '../../hub/sinks/index.ts';
 import { type Part, startWeb, type Web } from '../../hub/web/index.ts';
+import type { WindowTopic } from '../../streams/core/index.ts';
 import { createSynthetic, type Synthetic } from './synthetic.ts';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -38,9 +39,11 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(): Promise<Stage> {
+/** `own`: windows of jobs that somebody added to the hub. */
+export async function openStage(own: readonly WindowTopic[] = []): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'headwater-page-'));
-  const store = openStore({ file: join(dir, 'results.sqlite') });
+  const retention = Object.fromEntries(own.map(({ topic }) => [topic.name, OWN_RETENTION]));
+  const store = openStore({ file: join(dir, 'results.sqlite'), retention });
   const intake = openIntake(store, Date.now, (error) => {
     throw error;
   });
@@ -51,7 +54,7 @@ export async function openStage(): Promise<Stage> {
   };
   const source = createSynthetic(intake, Date.now);
   let playing: NodeJS.Timeout | undefined;
-  const start = (port: number) => startWeb({ store, feed, port, parts: () => stage.parts });
+  const start = (port: number) => startWeb({ store, feed, port, own, parts: () => stage.parts });
   const stage: Stage = {
     store,
     source,

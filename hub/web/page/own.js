@@ -36,7 +36,8 @@ export function own(section, page) {
   );
   const more = h('p', { class: 'quiet', hidden: true });
   head(section, 'Your jobs', h('div', { class: 'choices' }, topics, columns));
-  section.append(about, empty, figure, rows.node, more);
+  const full = h('div', { class: 'split' }, figure, h('div', {}, rows.node, more));
+  section.append(about, empty, full);
   const plot = chart(figure.lastChild, {
     lines: [{ label: 'value', colour: '--blue', width: 2 }],
     format: number,
@@ -56,7 +57,7 @@ export function own(section, page) {
     options(columns, seen.columns, chosen.column);
     text(about, seen.topics.find(({ name }) => name === seen.topic).description);
     empty.hidden = shown.start.length > 0;
-    columns.hidden = figure.hidden = rows.node.hidden = shown.start.length === 0;
+    columns.hidden = full.hidden = shown.start.length === 0;
     const values = shown.values[chosen.column] ?? [];
     const { windowMs } = seen;
     const drawn = windowMs === null ? [shown.start, values] : withGaps(shown.start, windowMs, [values]);

@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs';
 import { asHeadwaterError, createClient, notLetIn, REQUEST_TIMEOUT_MS } from './client.ts';
+import { encodeBatchesOurselves } from './produce-request.ts';
 import { safeSends } from './safe-sends.ts';
 import type {
   Compression,
@@ -10,6 +11,8 @@ import type {
   TopicBatch,
   TransactionalProducer,
 } from './types.ts';
+
+encodeBatchesOurselves();
 
 /**
  * kafkajs makes one record batch for each partition of one send, whatever its size, and the broker refuses one above its

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type kafkajs from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
 import { safeSends } from './safe-sends.ts';
 
@@ -37,6 +37,10 @@ function client(leadersAt: readonly Leaders[], failures: readonly boolean[]) {
   return { sends, deliver, written };
 }
 
+const partitioner = kafkajs.Partitioners.DefaultPartitioner();
+const partitionOfKey = (key: string) =>
+  partitioner({ topic: 'a', partitionMetadata: metadataOf([0, 0, 0, 0]), message: { key, value: null } });
+
 const leaders = fc.record({
   a: fc.tuple(...Array.from({ length: 4 }, () => fc.nat(2))),
   b: fc.tuple(...Array.from({ length: 4 }, () => fc.nat(2))),
@@ -72,8 +76,10 @@ test('however leaders move and requests fail, each request goes to one broker an
             expect(mine).toEqual([...mine].sort((a, b) => a - b));
           }
         }
-        for (const { value, partition } of written)
-          expect(partition).toBe(input[Number(value)]!.partition ?? partition);
+        for (const { value, partition } of written) {
+          const { key, partition: wanted } = input[Number(value)]!;
+          expect(partition).toBe(wanted ?? (key === null ? partition : partitionOfKey(key)));
+        }
       },
     ),
   );

@@ -1,4 +1,5 @@
 import kafkajs from 'kafkajs';
+import { cheaplyGrouped, messagesOf } from './messages.ts';
 import type { TopicBatch } from './types.ts';
 
 /**
@@ -19,11 +20,12 @@ export interface SafeSends {
   send(batches: readonly TopicBatch[], deliver: Deliver): Promise<void>;
 }
 
+type Partitioner = ReturnType<kafkajs.ICustomPartitioner>;
 type Deliver = (part: kafkajs.TopicMessages[]) => Promise<unknown>;
 
 /** `giveUpMs`: an attempt that took longer is the last. */
 export function safeSends(giveUpMs: number): SafeSends {
-  const choose = kafkajs.Partitioners.DefaultPartitioner();
+  const choose = rememberLast(kafkajs.Partitioners.DefaultPartitioner());
   /** As kafkajs last showed them. */
   const metadata = new Map<string, kafkajs.PartitionMetadata[]>();
   /** The part under way. Its first message marks the beginning of each attempt. */
@@ -42,7 +44,7 @@ export function safeSends(giveUpMs: number): SafeSends {
   };
 
   const sendParts = async (batches: readonly TopicBatch[], deliver: Deliver) => {
-    const waiting = [batches.map(messagesOf)];
+    const waiting = [messagesOf(batches)];
     for (let part = waiting.shift(); part; part = waiting.shift()) {
       const parts = divide(part, leaderOf);
       if (parts.length > 1) {
@@ -53,6 +55,7 @@ export function safeSends(giveUpMs: number): SafeSends {
       several = false;
       begun = undefined;
       try {
+        for (const { messages } of part) cheaplyGrouped(messages);
         await deliver(part);
       } catch (error) {
         if (!several) throw error;
@@ -95,14 +98,20 @@ function stop(why: string): Error {
   return Object.assign(new Error(why), { retriable: false });
 }
 
-function messagesOf({ topic, records }: TopicBatch): kafkajs.TopicMessages {
-  const messages = records.map(({ key, value, headers, partition }): kafkajs.Message => {
-    const message: kafkajs.Message = { key, value };
-    if (headers) message.headers = headers;
-    if (partition !== undefined) message.partition = partition;
-    return message;
-  });
-  return { topic, messages };
+/** Many messages in a row have the same key, and to hash it takes longer than to encode the message. */
+function rememberLast(choose: Partitioner): Partitioner {
+  let last:
+    | { readonly topic: string; readonly key: unknown; readonly of: number; readonly partition: number }
+    | undefined;
+  return (asked) => {
+    const { topic, message, partitionMetadata } = asked;
+    const { key = null } = message;
+    if (key === null) return choose(asked);
+    const of = partitionMetadata.length;
+    if (last?.key !== key || last.topic !== topic || last.of !== of)
+      last = { topic, key, of, partition: choose(asked) };
+    return last.partition;
+  };
 }
 
 /** Divides messages by leader, those whose leader is not known together; the order within a partition stays. */

@@ -2,6 +2,7 @@ import { HeadwaterError, PARTITIONS, type Topic } from '../../contract/index.ts'
 import { compile, type Job, type Step } from '../../streams/core/index.ts';
 import { alerts } from '../alerts/index.ts';
 import { amountAnomalies, readingAnomalies, responseTimeAnomalies } from './anomalies.ts';
+import { climate } from './climate.ts';
 import { finance } from './finance.ts';
 import { intake } from './intake.ts';
 import { readings } from './readings.ts';
@@ -13,7 +14,15 @@ export { loadJobs, NO_OWN_JOBS, type OwnJobs } from './own.ts';
 const RETENTION_MS = 7 * 86_400_000;
 
 /** What the hub computes, as it is declared; apart from the alerts, whose rules are read, and the intake, which no declaration could say. */
-export const JOBS: readonly Job[] = [readings, web, finance, readingAnomalies, responseTimeAnomalies, amountAnomalies];
+export const JOBS: readonly Job[] = [
+  readings,
+  climate,
+  web,
+  finance,
+  readingAnomalies,
+  responseTimeAnomalies,
+  amountAnomalies,
+];
 
 /**
  * Every step that a hub runs, with those of the jobs that were added to it.

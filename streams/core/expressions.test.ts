@@ -1,5 +1,21 @@
 import { expect, test } from 'vitest';
-import { and, compileExpression, concat, eq, field, gte, isNull, lt, not, or, replace } from './expressions.ts';
+import {
+  and,
+  compileExpression,
+  concat,
+  eq,
+  field,
+  gte,
+  isNull,
+  lt,
+  minus,
+  not,
+  or,
+  plus,
+  replace,
+  times,
+  when,
+} from './expressions.ts';
 
 const on = (value: unknown) => (expression: Parameters<typeof compileExpression>[0]) =>
   compileExpression(expression)(value);
@@ -29,4 +45,17 @@ test('texts are joined and rewritten', () => {
   expect(evaluate(concat(field('device'), '/', field('metric')))).toBe('mc-1/temperature');
   expect(evaluate(concat(field('device'), field('missing')))).toBeNull();
   expect(evaluate(replace(field('path'), '/[0-9]+(?=/|$)', '/:n'))).toBe('/items/:n/parts/:n');
+});
+
+test('numbers are reckoned with, and what lacks an operand has no result', () => {
+  const evaluate = on({ temperature: 30, humidity: 50 });
+  expect(evaluate(plus(field('temperature'), minus(1, times(0.5, field('humidity')))))).toBe(6);
+  expect(evaluate(times(field('missing'), 2))).toBeNull();
+});
+
+test('a value that is conditional is null where the condition is not true', () => {
+  const evaluate = on({ metric: 'humidity', value: 50 });
+  expect(evaluate(when(eq(field('metric'), 'humidity'), field('value')))).toBe(50);
+  expect(evaluate(when(eq(field('metric'), 'temperature'), field('value')))).toBeNull();
+  expect(evaluate(when(eq(field('missing'), 1), 2))).toBeNull();
 });

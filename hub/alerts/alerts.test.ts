@@ -138,6 +138,26 @@ test('a hub that was down does not take its own silence for the gateways’', ()
   expect(states()).toEqual(['gateway-silent firing']);
 });
 
+test('a silent device fires until it is heard again, however long that takes', () => {
+  const { bench, told, ticks } = setUp();
+  const silence = (second: number, state: string, more = {}) => {
+    const device = { series: 'gw-1/mc-1', kind: 'device', device: 'mc-1', cause: 'no-readings' };
+    const row = { id: 'x', ...device, state, gateway: 'gw-1', site: 'roof', since: T, usualMs: 10_000, ts: at(second) };
+    bench.send('iot.silences', { ...row, ...more }, { key: row.series });
+  };
+  silence(60, 'silent');
+  bench.restart();
+  ticks(61, 3_000);
+  expect(told()).toMatchObject([
+    { rule: 'device-silent', state: 'firing', summary: 'device mc-1 of gateway gw-1 at roof says nothing' },
+  ]);
+  silence(3_001, 'back');
+  expect(told()).toMatchObject([{ rule: 'device-silent', series: 'gw-1/mc-1', state: 'resolved' }]);
+  // That a gateway is dead is told by its status, which no longer comes.
+  silence(3_100, 'silent', { kind: 'gateway', series: 'gw-1', device: null, cause: 'no-status' });
+  expect(told()).toEqual([]);
+});
+
 test('a backlog that grows fires; one that drains does not', () => {
   const { states, gateway } = setUp();
   for (let second = 0; second <= 100; second += 5) gateway(second, 50_000 - second * 100);

@@ -33,6 +33,10 @@ export function onSignal(rule: Rule, episode: Episode, signal: Signal, tell: Tel
     return settle(rule, { ...heard, times }, isBurst(when, times, signal.ts), signal.ts, tell);
   }
   const value = signal.value!;
+  if ('is' in when) {
+    const after = settle(rule, heard, value === 1, signal.ts, tell);
+    return after.state === 'quiet' ? undefined : after;
+  }
   if ('growingAbove' in when) {
     const grows = value > when.growingAbove && last !== null && value >= last.value!;
     return settle(rule, heard, grows, signal.ts, tell);
@@ -52,6 +56,7 @@ export function onTick(rule: Rule | undefined, episode: Episode, now: number, te
     return undefined;
   }
   const { when } = rule;
+  if ('is' in when) return episode;
   if (episode.heardAt === null) return { ...episode, heardAt: now };
   const quietFor = now - episode.heardAt;
   if ('silentFor' in when) {

@@ -26,6 +26,8 @@ const When = z.union([
     .refine(({ above, below }) => above !== undefined || below !== undefined, 'needs `above` or `below`'),
   /** A value above a limit that does not fall. */
   z.strictObject({ field: path, growingAbove: z.number() }),
+  /** From a record whose field is that until one whose field is not, however long that takes. */
+  z.strictObject({ field: path, is: z.union([z.string(), z.number(), z.boolean()]) }),
   /** No record at all. */
   z.strictObject({ silentFor: duration }),
   /** So many records in so short a time. */
@@ -37,8 +39,11 @@ export type When = z.output<typeof When>;
 const WATCHED = new Map(
   [
     ...[TOPICS.readings10s, TOPICS.readings1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
+    ...[TOPICS.sites1m, TOPICS.siteComfort1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
+    { topic: TOPICS.comfort1m, series: 'series', time: 'windowEnd' },
     ...[TOPICS.webRequests10s, TOPICS.webRequests1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
     ...[TOPICS.transactions10s, TOPICS.transactions1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
+    { topic: TOPICS.silences, series: 'series', time: 'ts' },
     { topic: TOPICS.anomalies, series: 'series', time: 'ts' },
     { topic: TOPICS.health, series: 'process', time: 'ts' },
     { topic: TOPICS.gateways, series: 'gateway', time: 'ts' },

@@ -7,6 +7,7 @@ export interface Signal {
   /** `<rule>/<series>`. */
   readonly key: string;
   readonly severity: Rule['severity'];
+  /** Of a rule about what a field is: 1 where it is so, else 0. */
   readonly value: number | null;
   readonly summary: string;
   readonly ts: number;
@@ -20,8 +21,10 @@ export function signalsOf(rules: readonly Rule[], record: object, appendedAt: nu
   return rules.flatMap((rule) => {
     const ts = at(record, rule.time) as number;
     if (ts < appendedAt - OLD_MS || !concerns(rule, record)) return [];
-    const value = 'field' in rule.when ? at(record, rule.when.field) : null;
-    if ('field' in rule.when && typeof value !== 'number') return [];
+    const { when } = rule;
+    const found = 'field' in when ? at(record, when.field) : null;
+    const value = 'is' in when ? Number(found === when.is) : found;
+    if ('field' in when && typeof value !== 'number') return [];
     const series = String(at(record, rule.series));
     const key = `${rule.id}/${series}`;
     const { id, severity } = rule;

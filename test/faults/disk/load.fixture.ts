@@ -4,7 +4,7 @@ import { seeded } from '../../../simulators/random/index.ts';
 
 /*
  * Devices and a forwarder on a buffer, for ever, by a seed. Tells on stdout, a line each, as JSON: `opened`, `gave` (a submission, before it is
- * handed over), `got` (its outcome), `released` (Kafka has a lane up to there), `failed` (and opens again, as the gateway does).
+ * handed over), `got` (its outcome), `released` (Kafka has a lane up to there, before the buffer is told), `failed` (and opens again, as the gateway does).
  */
 const [dir, seed, sends] = process.argv.slice(2) as [string, string, 'some' | 'all'];
 const random = seeded(Number(seed));
@@ -81,8 +81,9 @@ async function forward(lane: Lane): Promise<void> {
         sent: lane,
         values: found.map(({ sequence, identity, kind, value }) => [sequence, identity, kind, value]),
       });
-      await buffer.release(lane, after);
+      // Told before: it may be on disk and the answer not yet here.
       tell({ released: lane, sequence: after });
+      await buffer.release(lane, after);
     } catch {
       after = 0;
     }

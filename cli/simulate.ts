@@ -68,6 +68,7 @@ async function simulate(kind: keyof typeof KINDS, options: Options): Promise<voi
     }),
     boards: has('boards') ? Number(options.boards ?? 2) : 0,
     requestRate: has('web') ? Number(kind === 'all' ? 20 : options.rate) : 0,
+    weather: kind === 'all',
     transactionRate: has('finance') ? Number(kind === 'all' ? 5 : options.rate) : 0,
   });
   process.stdout.write(`${JSON.stringify({ ready: true, lines: site.lines })}\n`);

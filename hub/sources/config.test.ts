@@ -5,7 +5,7 @@ const problems = (config: unknown) =>
   SourcesConfig.safeParse(config).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
 
 test('an empty configuration has no sources, and nginx seconds are the usual response time', () => {
-  expect(SourcesConfig.parse({})).toEqual({ web: [], transactions: [] });
+  expect(SourcesConfig.parse({})).toEqual({ web: [], transactions: [], weather: [] });
   expect(SourcesConfig.parse({ web: [{ file: 'a' }] }).web).toEqual([{ file: 'a', durationUnit: 's' }]);
 });
 

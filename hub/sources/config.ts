@@ -22,12 +22,16 @@ export const SourcesConfig = z
     transactions: z
       .array(z.strictObject({ name, file: file.describe('One transaction a line, in JSON.') }))
       .default([]),
+    weather: z
+      .array(z.strictObject({ name, file: file.describe('One observation of the weather a line, in JSON.') }))
+      .default([]),
     devices: z.strictObject({ file: file.describe('YAML or JSON list of devices.') }).optional(),
     accounts: z.strictObject({ file: file.describe('YAML or JSON list of accounts.') }).optional(),
+    places: z.strictObject({ file: file.describe('YAML or JSON list of places and their sites.') }).optional(),
   })
-  .superRefine(({ web, transactions }, context) => {
+  .superRefine(({ web, transactions, weather }, context) => {
     for (const field of ['name', 'file'] as const) {
-      const given = [...web, ...transactions].flatMap((source) => source[field] ?? []);
+      const given = [...web, ...transactions, ...weather].flatMap((source) => source[field] ?? []);
       // Two sources of one name would take turns at fencing each other.
       for (const twice of given.filter((value, index) => given.indexOf(value) !== index))
         context.addIssue({ code: 'custom', message: `the ${field} "${twice}" is given to two sources` });

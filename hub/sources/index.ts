@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { Account, Device, TOPICS, type Topic } from '../../contract/index.ts';
+import { Account, Device, Place, TOPICS, type Topic } from '../../contract/index.ts';
 import type { KafkaSettings } from '../../kafka/index.ts';
 import { accessLog } from './access-log.ts';
 import type { SourcesConfig } from './config.ts';
 import { startFileSource } from './file-source.ts';
+import { transactions, weather } from './json-lines.ts';
 import { POSITIONS } from './positions.ts';
 import { startRegistry } from './registry.ts';
-import { transactions } from './transactions.ts';
 import type { Source, SourceLog, SourceStatus } from './types.ts';
 
 export { SourcesConfig } from './config.ts';
@@ -35,10 +35,14 @@ export function startSources(
     ...config.transactions.map(({ name, file }) =>
       startFileSource({ ...common, name: name ?? nameOf('transactions', file), file, ...transactions() }),
     ),
+    ...config.weather.map(({ name, file }) =>
+      startFileSource({ ...common, name: name ?? nameOf('weather', file), file, ...weather() }),
+    ),
   ];
   const registries = [
     { name: 'devices', file: config.devices?.file, topic: TOPICS.devices.name, schema: Device },
     { name: 'accounts', file: config.accounts?.file, topic: TOPICS.accounts.name, schema: Account },
+    { name: 'places', file: config.places?.file, topic: TOPICS.places.name, schema: Place },
   ];
   for (const { file, ...registry } of registries) {
     if (file !== undefined) sources.push(startRegistry({ ...common, ...registry, file }));

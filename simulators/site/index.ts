@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type DevicesOptions, startDevices } from '../devices/index.ts';
 import { startTransactions } from '../finance/index.ts';
 import { attach, erasedEeprom, runBoard } from '../microcontrollers/index.ts';
+import { startWeather } from '../weather/index.ts';
 import { startWebLog } from '../web/index.ts';
 
 export interface SiteOptions {
@@ -15,6 +16,8 @@ export interface SiteOptions {
   /** Per second; 0 for none. */
   readonly requestRate: number;
   readonly transactionRate: number;
+  /** Whether the weather of its sites is told, once a minute. */
+  readonly weather: boolean;
 }
 
 export interface Site {
@@ -24,8 +27,12 @@ export interface Site {
 }
 
 const HOUR = 3_600_000;
+const PLACES = [
+  { id: 'riverside', sites: ['home', 'plant-north'], label: 'Riverside', meanC: 11 },
+  { id: 'hillside', sites: ['plant-south', 'warehouse'], label: 'Hillside', meanC: 7 },
+];
 
-/** A whole made-up company: devices, boards, a shop's access log and a bank's transactions. */
+/** A whole made-up company: devices, boards, a shop's access log, a bank's transactions and the weather outside. */
 export async function startSite(options: SiteOptions): Promise<Site> {
   const { dir, seed, requestRate, transactionRate } = options;
   mkdirSync(dir, { recursive: true });
@@ -41,6 +48,9 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     const accountsFile = join(dir, 'accounts.json');
     const options = { file, accountsFile, seed, ratePerSecond: transactionRate, accounts: 200, malformedShare: 0.0005 };
     closing.push(startTransactions({ ...options, rotateEveryMs: HOUR }).close);
+  }
+  if (options.weather) {
+    closing.push(startWeather({ dir, seed, everyMs: 60_000, places: PLACES, rotateEveryMs: 24 * HOUR }).close);
   }
   const registry = [];
   const lines = [];

@@ -97,7 +97,9 @@ export function writeSettings(
       sources: {
         web: [{ name: 'shop', file: simulated('access.log') }],
         transactions: [{ name: 'bank', file: simulated('transactions.jsonl') }],
+        weather: [{ name: 'weather', file: simulated('weather.jsonl') }],
         accounts: { file: simulated('accounts.json') },
+        places: { file: simulated('places.json') },
         devices: { file: simulated('devices.json') },
       },
     }),

@@ -3,9 +3,11 @@ import { compile, type Job, type Step } from '../../streams/core/index.ts';
 import { alerts } from '../alerts/index.ts';
 import { amountAnomalies, readingAnomalies, responseTimeAnomalies } from './anomalies.ts';
 import { climate } from './climate.ts';
+import { episodes } from './episodes.ts';
 import { finance } from './finance.ts';
 import { intake } from './intake.ts';
 import { readings } from './readings.ts';
+import { silences } from './silences.ts';
 import { web } from './web.ts';
 
 export { loadJobs, NO_OWN_JOBS, type OwnJobs } from './own.ts';
@@ -17,8 +19,10 @@ const RETENTION_MS = 7 * 86_400_000;
 export const JOBS: readonly Job[] = [
   readings,
   climate,
+  silences,
   web,
   finance,
+  episodes,
   readingAnomalies,
   responseTimeAnomalies,
   amountAnomalies,

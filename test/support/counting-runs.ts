@@ -6,6 +6,8 @@ import type { IncomingRecord } from '../../kafka/index.ts';
 import type { InputRecord } from '../../streams/core/index.ts';
 import { type StepStatus, stateTopicOf } from '../../streams/runtime/index.ts';
 import { type CountedRow, type CountingOptions, countingStep } from './counting.ts';
+import type { Interruption } from './kill-points.ts';
+import type { WorkerOrders } from './step-worker.ts';
 import { collect, keepFeeding, PARTITIONS, type TestBed, until } from './testbed.ts';
 
 /** A counting step's options with its topics created. */
@@ -55,8 +57,9 @@ export interface Worker {
 const WORKER = fileURLToPath(new URL('step-worker.ts', import.meta.url));
 
 /** Runs a counting step in a process of its own. */
-export function startWorker(bed: TestBed, step: CountingOptions): Worker {
-  const child = fork(WORKER, [JSON.stringify({ kafka: bed.as('hub'), step })], {
+export function startWorker(bed: TestBed, step: CountingOptions, interruption?: Interruption): Worker {
+  const orders: WorkerOrders = { kafka: bed.as('hub'), step, interruption };
+  const child = fork(WORKER, [JSON.stringify(orders)], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const log: string[] = [];

@@ -2,8 +2,16 @@
 import type { KafkaSettings } from '../../kafka/index.ts';
 import { runStep } from '../../streams/runtime/index.ts';
 import { type CountingOptions, countingStep } from './counting.ts';
+import { type Interruption, interruptAt } from './kill-points.ts';
 
-const { kafka, step } = JSON.parse(process.argv[2]!) as { kafka: KafkaSettings; step: CountingOptions };
+export interface WorkerOrders {
+  readonly kafka: KafkaSettings;
+  readonly step: CountingOptions;
+  readonly interruption?: Interruption | undefined;
+}
+
+const { kafka, step, interruption } = JSON.parse(process.argv[2]!) as WorkerOrders;
+if (interruption) interruptAt(interruption);
 const tell = (level: string) => (fields: object, message: string) =>
   console.error(new Date().toISOString().slice(14), level, message, JSON.stringify(fields));
 const running = runStep(countingStep(step), {

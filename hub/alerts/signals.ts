@@ -42,8 +42,12 @@ function concerns({ where, atLeast }: Rule, record: object): boolean {
 /** The summary with the record's fields; `{value}` is left for whoever judges. */
 function fill({ summary }: Rule, record: object): string {
   return summary.replace(/\{([\w.]+)\}/g, (place, name: string) =>
-    name === 'value' ? place : String(at(record, name) ?? 'unknown'),
+    name === 'value' ? place : shown(at(record, name) ?? 'unknown'),
   );
+}
+
+function shown(value: unknown): string {
+  return String(typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value);
 }
 
 function at(record: object, path: string): unknown {

@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { TOPICS } from '../../contract/index.ts';
 import type { WindowTopic } from '../../streams/core/index.ts';
 import type { Store } from '../sinks/index.ts';
 import type { FrameBuilder } from './frames.ts';
 import { ownView } from './own-view.ts';
 import type { Recent } from './recent.ts';
+import { sitesView } from './sites-view.ts';
 import type { Summary } from './summary.ts';
 import { rangeOf, readingsView, refusedView, seriesViews, sparksView, transactionsView, webView } from './views.ts';
 
@@ -33,6 +35,8 @@ export function addApi(app: FastifyInstance, { store, recent, frames, clock, sum
   app.get('/api/summary', () => summary());
   app.get('/api/pulse', () => frames.history());
   app.get('/api/gateways', () => store.gateways());
+  app.get('/api/silences', () => store.current(TOPICS.silences.name));
+  app.get('/api/sites', () => sitesView(store, clock()));
   app.get('/api/health', () => store.health());
   app.get('/api/series', () => seriesViews(store, recent, clock()));
   app.get('/api/readings', (request) => {

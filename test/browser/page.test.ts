@@ -92,6 +92,31 @@ describe.skipIf(!hasChromium)('the live page in Chromium', () => {
     expect(stage.web.summary().firstChartAt).not.toBeNull();
   });
 
+  test('shows how sites feel, with the weather outside, and which devices are silent', async () => {
+    const now = Date.now();
+    stage.source.gateway();
+    await open();
+    await page.locator('#gateways').getByText('connected').waitFor();
+    expect(await page.locator('#sites').isVisible()).toBe(false);
+    const windowStart = Math.floor(now / 60_000) * 60_000 - 60_000;
+    const window = { series: 'plant/room', windowStart, windowEnd: windowStart + 60_000, revision: 0, count: 9 };
+    const air = { temperature: 30, humidity: 90, discomfort: 29.15 };
+    stage.source.put('iot.sites.comfort.1m', [{ ...window, site: 'plant', type: 'room', devices: 3, ...air }]);
+    stage.source.put('weather.sites', [{ site: 'plant', place: 'city', provider: 'x', temperature: 34.5, ts: now }]);
+    const row = page.locator('#sites tbody tr');
+    for (const cell of ['3 room', '29.15 °C', 'severe stress', '34.50 °C']) await row.getByText(cell).waitFor();
+
+    const silence = { id: 's', series: 'gw-plant/pump-7', kind: 'device', cause: 'no-readings', gateway: 'gw-plant' };
+    const of = { ...silence, site: 'plant', device: 'pump-7', since: now - 300_000, usualMs: 10_000, ts: now };
+    stage.source.put('iot.silences', [{ ...of, state: 'silent' }]);
+    await page.locator('#gateways').getByText('pump-7 for 5 min').waitFor();
+    stage.source.put('iot.silences', [{ ...of, state: 'back' }]);
+    await page.locator('#gateways').getByText('Silent devices').waitFor({ state: 'hidden' });
+    const dead = { ...of, series: 'gw-plant', kind: 'gateway', device: null, usualMs: null };
+    stage.source.put('iot.silences', [{ ...dead, state: 'silent' }]);
+    await page.locator('#gateways').getByText('none of its devices is heard').waitFor();
+  });
+
   test('is worked by keyboard alone', async () => {
     stage.source.history(20);
     stage.play();

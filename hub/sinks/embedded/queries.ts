@@ -33,6 +33,8 @@ export interface Queries {
   alerts(limit: number): Alert[];
   /** The latest first; only those of one source and series where they are given. */
   anomalies(limit: number, of?: { source: Anomaly['source']; series: string; from: number }): Anomaly[];
+  /** Of a topic whose latest record of each key counts, these records, by key. */
+  current<T>(topic: string): T[];
   deadLetters(limit: number): DeadLetter[];
   late(limit: number): Late[];
   tallies(kind: 'dead-letters' | 'late'): Tally[];
@@ -61,6 +63,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
   const anomaliesOf = db.prepare(
     'SELECT value FROM anomalies WHERE source = ? AND series = ? AND ts >= ? ORDER BY ts DESC LIMIT ?',
   );
+  const current = db.prepare('SELECT value FROM current WHERE topic = ? ORDER BY key');
   const refused = db.prepare('SELECT value FROM refused WHERE kind = ? ORDER BY id DESC LIMIT ?');
   const tallies = db.prepare('SELECT name, count FROM tallies WHERE kind = ? ORDER BY count DESC, name LIMIT 50');
   const latest = db.prepare('SELECT value FROM series WHERE topic = ? AND start >= ? ORDER BY series');
@@ -96,6 +99,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
     alerts: (limit) => alerts.all(limit).map(value<Alert>),
     anomalies: (limit, of) =>
       (of ? anomaliesOf.all(of.source, of.series, of.from, limit) : anomalies.all(limit)).map(value<Anomaly>),
+    current: <T>(topic: string) => current.all(topic).map(value<T>),
     deadLetters: (limit) => refused.all('dead-letters', limit).map(value<DeadLetter>),
     late: (limit) => refused.all('late', limit).map(value<Late>),
     tallies: (kind) => tallies.all(kind).map((row) => ({ name: String(row.name), count: Number(row.count) })),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   Alert,
   Anomaly,
+  ComfortWindow,
   DeadLetter,
   decode,
   GatewayStatus,
@@ -11,6 +12,10 @@ import {
   OWN_TOPICS,
   Reading,
   ReadingWindow,
+  Silence,
+  SiteComfortWindow,
+  SiteWeather,
+  SiteWindow,
   TOPICS,
   TransactionWindow,
   timestamp,
@@ -39,7 +44,14 @@ export const OwnWindow = z.looseObject({
 });
 export type OwnWindow = z.infer<typeof OwnWindow>;
 
-export type WindowValue = ReadingWindow | WebWindow | TransactionWindow | OwnWindow;
+export type WindowValue =
+  | ReadingWindow
+  | SiteWindow
+  | ComfortWindow
+  | SiteComfortWindow
+  | WebWindow
+  | TransactionWindow
+  | OwnWindow;
 
 /** What a batch of one topic held, by kind. */
 export interface Results {
@@ -47,6 +59,8 @@ export interface Results {
   readonly windows: { readonly topic: string; readonly value: WindowValue }[];
   readonly anomalies: Anomaly[];
   readonly alerts: Alert[];
+  /** Of topics whose latest record of each key counts; `value` null where there is none any more. */
+  readonly current: { readonly topic: string; readonly key: string; readonly value: object | null }[];
   readonly gateways: Seen<GatewayStatus>[];
   readonly health: Seen<Health>[];
   readonly deadLetters: DeadLetter[];
@@ -80,6 +94,19 @@ const ACCEPT: Readonly<Record<string, Accept>> = {
   ),
   [readings10s.name]: acceptWindow(readings10s.name, ReadingWindow),
   [readings1m.name]: acceptWindow(readings1m.name, ReadingWindow),
+  [TOPICS.sites1m.name]: acceptWindow(TOPICS.sites1m.name, SiteWindow),
+  [TOPICS.comfort1m.name]: acceptWindow(TOPICS.comfort1m.name, ComfortWindow),
+  [TOPICS.siteComfort1m.name]: acceptWindow(TOPICS.siteComfort1m.name, SiteComfortWindow),
+  [TOPICS.siteWeather.name]: accept(SiteWeather, (into, value) =>
+    into.current.push({ topic: TOPICS.siteWeather.name, key: value.site, value }),
+  ),
+  [TOPICS.silences.name]: accept(Silence, (into, value) =>
+    into.current.push({
+      topic: TOPICS.silences.name,
+      key: value.series,
+      value: value.state === 'silent' ? value : null,
+    }),
+  ),
   [webRequests10s.name]: acceptWindow(webRequests10s.name, WebWindow),
   [webRequests1m.name]: acceptWindow(webRequests1m.name, WebWindow),
   [transactions10s.name]: acceptWindow(transactions10s.name, TransactionWindow),
@@ -104,6 +131,7 @@ export function readResults(topic: string, records: readonly IncomingRecord[]): 
     windows: [],
     anomalies: [],
     alerts: [],
+    current: [],
     gateways: [],
     health: [],
     deadLetters: [],

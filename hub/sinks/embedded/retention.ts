@@ -17,6 +17,9 @@ const ONE_MINUTE: Retention = { keepMs: 30 * DAY, maxRows: 1_000_000 };
 export const WINDOW_RETENTION: Readonly<Record<string, Retention>> = {
   [TOPICS.readings10s.name]: TEN_SECONDS,
   [TOPICS.readings1m.name]: ONE_MINUTE,
+  [TOPICS.sites1m.name]: ONE_MINUTE,
+  [TOPICS.comfort1m.name]: ONE_MINUTE,
+  [TOPICS.siteComfort1m.name]: ONE_MINUTE,
   [TOPICS.webRequests10s.name]: TEN_SECONDS,
   [TOPICS.webRequests1m.name]: ONE_MINUTE,
   [TOPICS.transactions10s.name]: TEN_SECONDS,

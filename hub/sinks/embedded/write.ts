@@ -28,6 +28,10 @@ export function prepareWrite(db: DatabaseSync, retention: Readonly<Record<string
     `INSERT INTO alerts (id, state, ts, value) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET state = excluded.state, ts = excluded.ts, value = excluded.value`,
   );
+  const current = db.prepare(
+    'INSERT INTO current (topic, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  );
+  const noLonger = db.prepare('DELETE FROM current WHERE topic = ? AND key = ?');
   const gateway = db.prepare(
     `INSERT INTO gateways (gateway, incarnation, seen, value) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET seen = excluded.seen, value = excluded.value`,
@@ -69,6 +73,10 @@ export function prepareWrite(db: DatabaseSync, retention: Readonly<Record<string
       if (changes) add('anomalies', a.source, 1);
     }
     for (const a of results.alerts) alert.run(a.id, a.state, a.ts, JSON.stringify(a));
+    for (const c of results.current) {
+      if (c.value === null) noLonger.run(c.topic, c.key);
+      else current.run(c.topic, c.key, JSON.stringify(c.value));
+    }
     for (const g of results.gateways) {
       gateway.run(g.value.gateway, g.value.incarnation, g.seenAt, JSON.stringify(g.value));
     }

@@ -17,28 +17,35 @@ export function gateways(section) {
   head(section, 'Gateways');
   section.append(empty, rows);
   let known = [];
+  let silences = [];
 
   function render() {
     empty.hidden = known.length > 0;
-    list(rows, known, (g) => g.value.gateway, card);
+    const of = (gateway, kind) => silences.filter((s) => s.gateway === gateway.value.gateway && s.kind === kind);
+    const shown = known.map((gateway) => {
+      const unheard = of(gateway, 'gateway').some((s) => s.cause === 'no-readings');
+      return { ...gateway, silent: of(gateway, 'device'), unheard };
+    });
+    list(rows, shown, (g) => g.value.gateway, card);
   }
   // A gateway that falls silent sends no event to say so.
   setInterval(render, 5_000);
 
   const load = refresher(async () => {
-    known = await ask('gateways');
+    [known, silences] = await Promise.all([ask('gateways'), ask('silences')]);
     render();
   });
   return {
     load,
     onFrame(frame) {
-      if (frame.changed.includes('gateways')) load();
+      if (frame.changed.includes('gateways') || frame.changed.includes('iot.silences')) load();
     },
   };
 }
 
-function stateOf({ value, seenAt }) {
+function stateOf({ value, seenAt, unheard }) {
   if (now() - seenAt > SILENT_MS) return ['bad', `silent for ${duration(now() - seenAt)}`];
+  if (unheard) return ['bad', 'none of its devices is heard'];
   if (value.inputs.some((input) => input.state === 'failed')) return ['waiting', 'an input failed'];
   if (value.backlog.oldestTs !== null && now() - value.backlog.oldestTs > SILENT_MS) return ['waiting', 'catching up'];
   return ['good', 'connected'];
@@ -52,6 +59,8 @@ function card(first) {
   const forwarded = h('dd');
   const given = h('dd');
   const disk = h('dd');
+  const silent = h('dd');
+  const silence = h('div', { hidden: true }, h('dt', {}, 'Silent devices'), silent);
   const inputs = h('ul', { class: 'inputs' });
   const pair = (term, value) => h('div', {}, h('dt', {}, term), value);
   const node = h(
@@ -65,6 +74,7 @@ function card(first) {
       pair('Forwarded', forwarded),
       pair('Not taken', given),
       pair('Free disk', disk),
+      silence,
     ),
     inputs,
   );
@@ -83,6 +93,8 @@ function card(first) {
         `${count(counts.rejected)} bad, ${count(counts.duplicates)} repeats, ${count(counts.evicted + counts.lost)} lost`,
       );
       text(disk, bytes(value.disk.freeBytes));
+      silence.hidden = gateway.silent.length === 0;
+      text(silent, gateway.silent.map((s) => `${s.device} for ${duration(now() - s.since)}`).join(', '));
       list(inputs, value.inputs, (input) => input.name, inputRow);
     },
   };

@@ -8,6 +8,7 @@ import { overview } from './overview.js';
 import { own } from './own.js';
 import { readings } from './readings.js';
 import { refused } from './refused.js';
+import { sites } from './sites.js';
 import { starting } from './starting.js';
 import { follow } from './stream.js';
 import { startTheme } from './theme-toggle.js';
@@ -52,7 +53,20 @@ let series = new Map();
 const pending = new Set();
 
 startTheme(element('theme'));
-const makers = { overview, starting, readings, alerts, anomalies, web, transactions, own, gateways, health, refused };
+const makers = {
+  overview,
+  starting,
+  readings,
+  alerts,
+  anomalies,
+  sites,
+  web,
+  transactions,
+  own,
+  gateways,
+  health,
+  refused,
+};
 const sections = Object.entries(makers).map(([id, make]) => make(element(id), page));
 
 const minutes = element('minutes');

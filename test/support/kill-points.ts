@@ -35,6 +35,10 @@ export interface Interruption {
 
 /** What a process says on standard error when its point has come. */
 export const INTERRUPTED = 'interrupted';
+/** What one that was stopped says when Kafka has answered the request it was about to write, before the error's number; 0 is none. */
+export const ANSWERED = 'answered with error ';
+/** Error numbers of the protocol by which an owner of a transactional id learns that it is no longer that. */
+export const FENCED = [47, 90];
 
 const PRODUCE = 0;
 const OFFSET_COMMIT = 8;
@@ -49,9 +53,12 @@ export function interruptAt({ point, signal, results, after }: Interruption): vo
   let committed = 0;
   let done = false;
 
-  const reached = (here: KillPoint) => {
+  const reached = (here: KillPoint, socket?: TLSSocket, errorAt: (answer: Buffer) => number = () => 12) => {
     if (done || here !== point || committed < after) return;
     done = true;
+    socket?.prependOnceListener('data', (answer: Buffer) => {
+      writeSync(2, `${ANSWERED}${answer.readInt16BE(errorAt(answer))}\n`);
+    });
     writeSync(2, `${INTERRUPTED}\n`);
     process.kill(process.pid, signal);
     // The signal need not have come when `kill` returns.
@@ -70,13 +77,13 @@ export function interruptAt({ point, signal, results, after }: Interruption): vo
     if (api !== END_TRANSACTION) {
       if (!request.includes(results)) return undefined;
       if (api === ADD_PARTITIONS && carried === undefined) reached('read');
-      if (api === PRODUCE && carried! > 0) reached('amid results');
+      if (api === PRODUCE && carried! > 0) reached('amid results', socket, errorOfProduce);
       open.set(id, (carried ?? 0) + (api === PRODUCE ? 1 : 0));
       return undefined;
     }
     open.delete(id);
     if (request.at(-1) !== 1) return undefined;
-    reached(carried ? 'before commit' : 'opening');
+    reached(carried ? 'before commit' : 'opening', socket);
     socket.prependOnceListener('data', () => {
       reached(carried ? 'commit done' : 'opened');
       if (carried) committed++;
@@ -101,4 +108,9 @@ export function interruptAt({ point, signal, results, after }: Interruption): vo
 function transactionalId(request: Buffer): string {
   const at = CLIENT_ID + 2 + request.readInt16BE(CLIENT_ID);
   return request.toString('utf8', at + 2, at + 2 + Math.max(0, request.readInt16BE(at)));
+}
+
+/** Where the answer to a write to one topic says what became of its first partition. */
+function errorOfProduce(answer: Buffer): number {
+  return 12 + 2 + answer.readInt16BE(12) + 4 + 4;
 }

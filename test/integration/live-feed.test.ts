@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ALL_TOPICS, encode, HEADER, RIGHTS, TOPICS, type User } from '../../contract/index.ts';
-import { type Feed, openStore, type Results, type Store, startLiveFeed } from '../../hub/sinks/index.ts';
+import { ALL_TOPICS, encode, HEADER, RIGHTS, TOPICS, topic, type User } from '../../contract/index.ts';
+import { type Feed, OWN_RETENTION, openStore, type Results, type Store, startLiveFeed } from '../../hub/sinks/index.ts';
 import { startTestKafka } from '../../infra/local/index.ts';
 import { applyPlan, type KafkaSettings, openAdmin, openProducer, planChanges } from '../../kafka/index.ts';
 
@@ -32,9 +32,10 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
-function start(kafkaSettings = as('page')): void {
-  store = openStore({ file: join(dir, 'results.sqlite') });
-  feed = startLiveFeed({ kafka: kafkaSettings, store, clock: Date.now });
+function start(kafkaSettings = as('page'), own: readonly string[] = []): void {
+  const retention = Object.fromEntries(own.map((name) => [name, OWN_RETENTION]));
+  store = openStore({ file: join(dir, 'results.sqlite'), retention });
+  feed = startLiveFeed({ kafka: kafkaSettings, store, clock: Date.now, own });
   heard = [];
   feed.subscribe((results) => heard.push(results));
 }
@@ -128,6 +129,26 @@ test('a broker that dies and comes back is read on from where the store stands',
   await produce(TOPICS.deadLetters.name, letters(25));
   await expect.poll(() => store.totals().deadLetters, { timeout: 90_000 }).toBe(before + 25);
   expect(feed.state().state).toBe('live');
+  await stop();
+});
+
+test('a topic of an own job that nobody has made yet holds up no other, and is read when it is there', async () => {
+  start(as('page'), ['own.rooms']);
+  await expect.poll(() => feed.state().state, { timeout: 60_000 }).toBe('live');
+  const before = store.totals().deadLetters;
+  await produce(TOPICS.deadLetters.name, letters(5));
+  await expect.poll(() => store.totals().deadLetters, { timeout: 60_000 }).toBe(before + 5);
+
+  const admin = await openAdmin(as('admin'));
+  const rooms = topic('own.rooms', 'series', 'warmth of rooms');
+  const desired = { topics: [rooms], rights: RIGHTS, replication: 1, stateful: new Set<string>() };
+  await applyPlan(admin, desired, await planChanges(admin, desired));
+  await admin.close();
+  const windowStart = Math.floor(Date.now() / 10_000) * 10_000;
+  const row = { series: 'hall', windowStart, windowEnd: windowStart + 10_000, revision: 0, mean: 20.5 };
+  await produce(rooms.name, [row]);
+  const rows = () => store.series(rooms.name, 'hall', windowStart, windowStart + 1);
+  await expect.poll(rows, { timeout: 60_000 }).toEqual([row]);
   await stop();
 });
 

@@ -1,5 +1,5 @@
 import { HeadwaterError, TOPICS } from '../../../contract/index.ts';
-import { type KafkaSettings, openConsumer, type TopicPartition } from '../../../kafka/index.ts';
+import { type KafkaSettings, openAdmin, openConsumer, type TopicPartition } from '../../../kafka/index.ts';
 import { type Feed, type FeedState, openIntake } from './feed.ts';
 import { RESULT_TOPICS } from './results.ts';
 import type { Store } from './store.ts';
@@ -13,12 +13,13 @@ export interface LiveFeedOptions {
   readonly warn?: (error: Error) => void;
   /** One group for each store: a second member of a group would take half of its partitions. */
   readonly groupId?: string;
-  /** Topics of windows of jobs that were added to the hub. */
+  /** Topics of windows of jobs that were added to the hub. Those that nobody has made yet are read from when somebody has. */
   readonly own?: readonly string[];
 }
 
 const COMMIT_EVERY_MS = 5_000;
 const PRUNE_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 5_000;
 const SHORTEST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 
@@ -50,6 +51,8 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
 
   /** Reads with one consumer until the feed is closed. @throws whatever ended the consumer */
   async function read(): Promise<void> {
+    const there = await orStopped(existing(kafka, own));
+    if (there === undefined) return;
     const ended = Promise.withResolvers<void>();
     const opened = Promise.withResolvers<Awaited<ReturnType<typeof openConsumer>>>();
     // It may fail before anyone waits for it.
@@ -64,7 +67,7 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
 
     const opening = openConsumer(kafka, {
       groupId,
-      topics: [...RESULT_TOPICS, ...own],
+      topics: [...RESULT_TOPICS, ...there],
       onAssigned(partitions) {
         owned = partitions;
         for (const at of partitions) {
@@ -97,6 +100,11 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
       return;
     }
     opened.resolve(consumer);
+    const looking = setInterval(async () => {
+      if (there.length === own.length) return clearInterval(looking);
+      const now = await existing(kafka, own).catch(() => there);
+      if (now.length > there.length) ended.resolve();
+    }, LOOK_EVERY_MS);
 
     const commit = setInterval(() => {
       const positions = owned.flatMap((at) => {
@@ -110,6 +118,7 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
       await orStopped(ended.promise);
     } finally {
       clearInterval(commit);
+      clearInterval(looking);
       await consumer.close();
     }
   }
@@ -158,4 +167,16 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
       state = 'closed';
     },
   };
+}
+
+/** A consumer that asks for a topic that is not there would read none at all. */
+async function existing(kafka: KafkaSettings, wanted: readonly string[]): Promise<readonly string[]> {
+  if (wanted.length === 0) return [];
+  const admin = await openAdmin(kafka);
+  try {
+    const names = new Set((await admin.topics()).map(({ name }) => name));
+    return wanted.filter((name) => names.has(name));
+  } finally {
+    await admin.close();
+  }
 }

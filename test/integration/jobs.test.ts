@@ -5,9 +5,12 @@ import {
   type Health,
   type Reading,
   type ReadingWindow,
+  type SiteWindow,
   TOPICS,
   type Transaction,
   type TransactionWindow,
+  type WeatherObservation,
+  type WeatherReading,
   type WebRequest,
   type WebWindow,
 } from '../../contract/index.ts';
@@ -33,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => bed?.close());
 
-async function send(user: 'gateway' | 'sources', topic: string, records: OutgoingRecord[]): Promise<void> {
+async function send(user: 'gateway' | 'sources' | 'hub', topic: string, records: OutgoingRecord[]): Promise<void> {
   const producer = await openProducer(bed.as(user));
   await producer.send([{ topic, records }]);
   await producer.close();
@@ -93,14 +96,28 @@ test('all jobs over real Kafka, closed in the middle: every window is whole, and
     TOPICS.health,
     TOPICS.deadLetters,
     TOPICS.late,
+    TOPICS.sites1m,
+    TOPICS.weatherReadings,
+    TOPICS.siteWeather,
   ];
-  const [readings, web, finance, health, letters, late] = await Promise.all(topics.map((t) => collect(bed, t.name)));
+  const [readings, web, finance, health, letters, late, sites, weathered, weather] = await Promise.all(
+    topics.map((t) => collect(bed, t.name)),
+  );
   const devices = ['a', 'b'].flatMap((gateway) => [0, 1, 2, 3, 4].map((n) => `${gateway}-d${n}`));
   await send(
     'sources',
     TOPICS.devices.name,
     devices.map((id) => ({ key: id, value: encode({ id, site: 'roof', type: 'climate' }) })),
   );
+  const observation = { place: 'city', provider: 'test', temperature: 8.5, ts: start };
+  // Known before the first reading, as it is on a platform that has run for a while.
+  const known = encode({ ...observation, site: 'roof' });
+  await send('hub', TOPICS.siteWeather.name, [{ key: 'roof', value: known }]);
+  const place = encode({ id: 'city', sites: ['roof'] });
+  await send('sources', TOPICS.places.name, [{ key: 'city', value: place }]);
+  await send('sources', TOPICS.weather.name, [
+    { key: 'city', value: encode({ ...observation, temperature: 9, ts: start + 60_000 }) },
+  ]);
   const feed = async (from: number, to: number, again = 0) => {
     for (const gateway of ['a', 'b'])
       await send('gateway', TOPICS.raw.name, forwarded(gateway, Math.max(0, from - again), to));
@@ -126,7 +143,9 @@ test('all jobs over real Kafka, closed in the middle: every window is whole, and
       return (
         finals(readings!.records.map(value<ReadingWindow>)).length === 10 * windows &&
         requestsSeen === SECONDS * 20 &&
-        transactionsSeen === SECONDS * 4
+        transactionsSeen === SECONDS * 4 &&
+        finals(sites!.records.map(value<SiteWindow>)).length === SECONDS / 60 &&
+        weathered!.records.length >= 2 * 5 * SECONDS
       );
     });
   } finally {
@@ -137,6 +156,18 @@ test('all jobs over real Kafka, closed in the middle: every window is whole, and
     const from = (row.windowStart - start) / 1_000;
     expect(row).toMatchObject({ count: 10, min: from, max: from + 9, mean: from + 4.5, site: 'roof', type: 'climate' });
   }
+  for (const row of finals(sites!.records.map(value<SiteWindow>))) {
+    const from = (row.windowStart - start) / 1_000;
+    const of = { site: 'roof', type: 'climate', metric: 'temperature', unit: 'Cel', devices: 10 };
+    expect(row).toMatchObject({ ...of, count: 600, min: from, max: from + 59, mean: from + 29.5 });
+  }
+  const together = (await weathered!.toEnd()).map(value<WeatherReading>);
+  expect(new Set(together.map(({ device, ts }) => `${device}@${ts}`)).size).toBe(2 * 5 * SECONDS);
+  expect(together).toHaveLength(2 * 5 * SECONDS);
+  expect(new Set(together.map(({ outside }) => outside.temperature))).toEqual(new Set([8.5]));
+  expect((await weather!.toEnd()).map(value<WeatherObservation>).map(({ temperature }) => temperature)).toEqual([
+    8.5, 9,
+  ]);
   const paths = finals(web!.records.map(value<WebWindow>));
   expect(new Set(paths.map(({ path }) => path))).toEqual(new Set(['/items/:id']));
   expect(
@@ -151,5 +182,7 @@ test('all jobs over real Kafka, closed in the middle: every window is whole, and
   const total = (count: string) => [...told.values()].reduce((sum, counts) => sum + (counts[count] ?? 0), 0);
   expect([total('counted'), total('duplicatesDropped'), total('gaps')]).toEqual([2 * 5 * SECONDS, 2 * 5 * 30, 0]);
   expect([await letters!.toEnd(), await late!.toEnd()]).toEqual([[], []]);
-  await Promise.all([readings, web, finance, health, letters, late].map((topic) => topic!.close()));
+  await Promise.all(
+    [readings, web, finance, health, letters, late, sites, weathered, weather].map((topic) => topic!.close()),
+  );
 });

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { HeadwaterError, LANES, type Lane } from '../../contract/index.ts';
+import { Gathering } from './gathering.ts';
 import { type Answer, OUTCOMES, type Packed, packSubmissions, type Request, unpackRecords } from './protocol.ts';
 import type { Buffer, BufferOptions, BufferStatus, Outcome, Stored, Submission } from './types.ts';
 
@@ -31,7 +32,7 @@ export async function openBuffer(options: BufferOptions): Promise<Buffer> {
 const errorOf = ({ code, message, retryable }: Extract<Answer, { type: 'failed' }>): HeadwaterError =>
   new HeadwaterError(code, message, { retryable });
 
-/** The caller's end: packs the submissions of one turn of the event loop into one message, and settles them in order as commits are answered. */
+/** The caller's end: packs the submissions that have gathered into one message, and settles them in order as commits are answered. */
 class BufferClient implements Buffer {
   readonly incarnation: string;
   readonly recovered: string | null;
@@ -47,7 +48,9 @@ class BufferClient implements Buffer {
   #unsettled: ((outcome: Outcome) => void)[] = [];
   #settled = 0;
   #inFlight = 0;
-  #flushing = false;
+  /** Some had to stay behind when the others went. */
+  #heldUp = false;
+  readonly #gathering = new Gathering(() => this.#flush(IN_FLIGHT - this.#inFlight));
   #ended: HeadwaterError | undefined;
   #onFailed!: (error: HeadwaterError) => void;
 
@@ -69,7 +72,7 @@ class BufferClient implements Buffer {
   submit(submission: Submission): Promise<Outcome> {
     if (this.#ended) return Promise.resolve('refused');
     this.#queue.push(submission);
-    this.#flushSoon();
+    this.#gathering.add(submission);
     return new Promise((resolve) => this.#unsettled.push(resolve));
   }
 
@@ -98,6 +101,7 @@ class BufferClient implements Buffer {
 
   async close(): Promise<void> {
     if (!this.#ended) {
+      this.#gathering.stop();
       this.#flush(Number.POSITIVE_INFINITY);
       this.#ended = new HeadwaterError('BUFFER_CLOSED', 'the buffer is closed');
       this.#post({ type: 'close' });
@@ -118,18 +122,11 @@ class BufferClient implements Buffer {
     this.#worker.postMessage(request);
   }
 
-  #flushSoon(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
-      this.#flush(IN_FLIGHT - this.#inFlight);
-    });
-  }
-
   #flush(room: number): void {
-    if (this.#queue.length === 0 || room <= 0 || this.#ended) return;
-    const going = room < this.#queue.length ? this.#queue.splice(0, room) : this.#queue;
+    if (this.#queue.length === 0 || this.#ended) return;
+    this.#heldUp = room < this.#queue.length;
+    if (room <= 0) return;
+    const going = this.#heldUp ? this.#queue.splice(0, room) : this.#queue;
     if (going === this.#queue) this.#queue = [];
     this.#inFlight += going.length;
     this.#post({ type: 'submit', submissions: packSubmissions(going) });
@@ -169,7 +166,8 @@ class BufferClient implements Buffer {
       this.#unsettled.splice(0, this.#settled);
       this.#settled = 0;
     }
-    if (this.#queue.length > 0) this.#flushSoon();
+    this.#gathering.answered();
+    if (this.#heldUp) this.#flush(IN_FLIGHT - this.#inFlight);
     if (this.#moveLast(last)) for (const listener of this.#listeners) listener();
   }
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { GroupCommit } from './group-commit.ts';
 import { Store } from './store.ts';
-import { folder, message, optionsFor, reading, TestClock } from './testing.ts';
+import { folder, message, optionsFor, TestClock } from './testing.ts';
 
 /** Commits on a clock that the test moves: a commit takes no time on it. */
 function open() {
@@ -31,46 +31,34 @@ function open() {
     dir[Symbol.dispose]();
     vi.useRealTimers();
   });
-  const submitEvery = async (ms: number, count: number) => {
-    groups.length = 0;
-    for (let n = 0; n < count; n++) {
-      commits.submit([message(n)]);
-      await vi.advanceTimersByTimeAsync(ms);
-    }
-    return groups.length;
-  };
-  return { commits, groups, submitEvery };
+  return { commits, groups, store };
 }
 
-test('what comes alone is committed at once, for a while; a steady load is gathered', async () => {
-  const { submitEvery } = open();
-  expect(await submitEvery(1000, 20)).toBe(20);
-  expect(await submitEvery(10, 300)).toBe(300);
-  await submitEvery(10, 100);
-  // 10 s: at most 10 small commits in each.
-  expect(await submitEvery(10, 1000)).toBeLessThanOrEqual(110);
-  await vi.advanceTimersByTimeAsync(60_000);
-  expect(await submitEvery(10, 100)).toBe(100);
+test('what has come is committed at once, and what comes during a commit makes the next group', async () => {
+  const { commits, groups } = open();
+  commits.submit([message(1)]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(groups).toEqual([1]);
+  commits.submit([message(2)]);
+  commits.submit([message(3), message(4)]);
+  await vi.advanceTimersByTimeAsync(4);
+  expect(groups).toEqual([1, 3]);
 });
 
-test('alarms, large groups and devices that wait for an answer are not held up by it', async () => {
-  const { commits, groups, submitEvery } = open();
-  await submitEvery(10, 500);
-  await vi.advanceTimersByTimeAsync(100);
-  groups.length = 0;
-  commits.submit([{ entries: [reading('fire', true)] }]);
-  await vi.advanceTimersByTimeAsync(4);
-  expect(groups).toEqual([1]);
-  await submitEvery(10, 500);
-  await vi.advanceTimersByTimeAsync(100);
-  groups.length = 0;
-  commits.submit(Array.from({ length: 32 }, (_, n) => message(n)));
-  await vi.advanceTimersByTimeAsync(4);
-  expect(groups).toEqual([32]);
-  await submitEvery(10, 500);
-  await vi.advanceTimersByTimeAsync(100);
-  groups.length = 0;
-  commits.submit([message('alone')]);
-  await vi.advanceTimersByTimeAsync(25);
-  expect(groups).toEqual([1]);
+test('a release rides along with the next commit, or has its own within a second', async () => {
+  const { commits, store } = open();
+  let released = 0;
+  const release = (sequence: number) => commits.release(1, sequence, () => void released++);
+  commits.submit([message(1)]);
+  await vi.advanceTimersByTimeAsync(10);
+  release(1);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(released).toBe(0);
+  commits.submit([message(2)]);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(released).toBe(1);
+  release(2);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(released).toBe(2);
+  expect(store.status().readings).toBe(0);
 });

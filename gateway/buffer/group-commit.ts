@@ -1,7 +1,6 @@
 import { saysDamaged } from './database.ts';
 import { OUTCOMES } from './protocol.ts';
 import type { Store } from './store.ts';
-import { Trickle } from './trickle.ts';
 import type { Submission } from './types.ts';
 
 /** Commits start at least this far apart (each costs the disk a sync, and an SD card its life) … */
@@ -10,14 +9,8 @@ const COMMIT_EVERY_MS = 4;
 const EARLY = 250;
 const GROUP = 1000;
 const GROUP_LENGTH = 512 * 1024;
-/** Each commit writes whole pages, so a card lives by their number: in a steady trickle a group waits until it is this large, … */
-const LARGE = 32;
-/** … nothing more has come for this long (whoever waits for an answer before it goes on should have it), … */
-const QUIET_MS = 30;
-/** … or its first submission has waited this long. Alarms never wait. */
-const PATIENCE_MS = 100;
 /** A release rides along with the next commit, or has its own after this time: losing one only means sending again. */
-const RELEASE_WITHIN_MS = 100;
+const RELEASE_WITHIN_MS = 1000;
 /** Records grow too old also while nothing arrives. */
 const TIDY_EVERY_MS = 10_000;
 /** After the disk failed, submissions are refused this long before it is tried again. */
@@ -35,8 +28,9 @@ export interface GroupCommitOptions {
 }
 
 /**
- * Gathers submissions into commits. One that comes alone is committed at once; what arrives during a commit makes the next group, so groups grow
- * with the load and with the disk's slowness. A steady load of single submissions is gathered for up to 100 ms, to spare the disk. When the disk fails, submissions are refused until it works again.
+ * Gathers submissions into commits. What has come is committed at once; what arrives during a commit makes the next group, so groups grow with the
+ * load and with the disk's slowness. (A steady load of single submissions is gathered before it comes here: see gathering.ts.) When the disk fails,
+ * submissions are refused until it works again.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -49,10 +43,6 @@ export class GroupCommit {
   #due = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #running = false;
-  readonly #trickle = new Trickle(performance.now());
-  #firstAt = 0;
-  #latestAt = 0;
-  #urgent = false;
   #ended = false;
   #trouble: { readonly message: string; readonly until: number } | undefined;
 
@@ -68,12 +58,7 @@ export class GroupCommit {
   }
 
   submit(submissions: Submission[]): void {
-    this.#latestAt = performance.now();
-    if (this.#waiting.length === 0) this.#firstAt = this.#latestAt;
-    for (const submission of submissions) {
-      this.#waiting.push(submission);
-      this.#urgent ||= submission.entries.some(({ alarm }) => alarm);
-    }
+    for (const submission of submissions) this.#waiting.push(submission);
     this.#scheduleWaiting();
   }
 
@@ -101,15 +86,7 @@ export class GroupCommit {
 
   #scheduleWaiting(): void {
     const early = this.#waiting.length >= EARLY;
-    const now = performance.now();
-    this.#schedule(early ? 0 : Math.max(this.#lastStart + COMMIT_EVERY_MS - now, this.#patience(now)));
-  }
-
-  /** How long (ms) a small group should still wait. */
-  #patience(now: number): number {
-    const size = this.#waiting.length;
-    if (size === 0 || size >= LARGE || this.#urgent || !this.#trickle.isSteady(now)) return 0;
-    return Math.min(this.#firstAt + PATIENCE_MS, this.#latestAt + QUIET_MS) - now;
+    this.#schedule(early ? 0 : this.#lastStart + COMMIT_EVERY_MS - performance.now());
   }
 
   #schedule(inMs: number): void {
@@ -129,13 +106,6 @@ export class GroupCommit {
     this.#running = true;
     this.#options.gather();
     if (this.#ended) return;
-    const wait = this.#patience(performance.now());
-    this.#due = Number.POSITIVE_INFINITY;
-    if (wait > 0) {
-      this.#running = false;
-      this.#schedule(wait);
-      return;
-    }
     this.#commit();
     this.#running = false;
     this.#due = Number.POSITIVE_INFINITY;
@@ -148,9 +118,6 @@ export class GroupCommit {
   #commit(): void {
     this.#lastStart = performance.now();
     const group = this.#takeGroup();
-    this.#urgent = false;
-    this.#firstAt = this.#lastStart;
-    if (group.length > 0 && group.length < LARGE) this.#trickle.step(this.#lastStart);
     if (this.#trouble && this.#lastStart < this.#trouble.until) {
       this.#store.refuse(group.length);
       if (group.length > 0) this.#options.onOutcomes(new Uint8Array(group.length).fill(REFUSED));

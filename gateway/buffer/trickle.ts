@@ -1,7 +1,7 @@
 /** Small steps that may be taken at once, one after the other … */
-const IN_A_ROW = 300;
+const IN_A_ROW = 100;
 /** … and how many a second for ever. */
-const A_SECOND = 10;
+const A_SECOND = 4;
 
 /** Tells a steady trickle, whose steps are better gathered, from a few readings that should go at once. */
 export class Trickle {

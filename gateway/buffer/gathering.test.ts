@@ -1,0 +1,96 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Gathering } from './gathering.ts';
+import { message, reading } from './testing.ts';
+
+const ANSWER_MS = 5;
+
+/** Counts what leaves, on a clock that the test moves; the disk answers within 5 ms. */
+function open() {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const groups: number[] = [];
+  let waiting = 0;
+  let onAnswer = () => {};
+  const gathering = new Gathering(() => {
+    groups.push(waiting);
+    waiting = 0;
+    setTimeout(() => {
+      gathering.answered();
+      onAnswer();
+    }, ANSWER_MS);
+  });
+  const add = (alarm = false) => {
+    waiting++;
+    gathering.add({ entries: [reading('x', alarm)] });
+  };
+  const every = async (ms: number, count: number) => {
+    groups.length = 0;
+    for (let n = 0; n < count; n++) {
+      add();
+      await vi.advanceTimersByTimeAsync(ms);
+    }
+    return groups.length;
+  };
+  /** A load so steady that small groups wait, whose last has just been answered. */
+  const steady = async () => {
+    await every(10, 600);
+    while (waiting > 0) await vi.advanceTimersByTimeAsync(1);
+    await vi.advanceTimersByTimeAsync(ANSWER_MS);
+    groups.length = 0;
+  };
+  const answered = (then: () => void) => {
+    onAnswer = then;
+  };
+  return { gathering, groups, add, every, steady, answered };
+}
+
+test('what comes alone goes at once, for a while; a steady load goes in a few groups a second', async () => {
+  const { every } = open();
+  expect(await every(1000, 20)).toBe(20);
+  expect(await every(10, 100)).toBe(100);
+  await every(10, 100);
+  expect(await every(10, 1000)).toBeLessThanOrEqual(45);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await every(10, 100)).toBe(100);
+});
+
+test('so are twenty a second', async () => {
+  const { every, steady } = open();
+  await steady();
+  expect(await every(50, 400)).toBeLessThanOrEqual(20 * 5);
+});
+
+test('alarms and large groups are not held up', async () => {
+  const { groups, add, steady } = open();
+  await steady();
+  add();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(groups).toEqual([]);
+  add(true);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(groups).toEqual([2]);
+  await steady();
+  for (let n = 0; n < 32; n++) add();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(groups).toEqual([32]);
+});
+
+test('devices that wait for each answer before they go on get some thirty a second', async () => {
+  const { groups, add, steady, answered } = open();
+  await steady();
+  answered(() => {
+    for (let device = 0; device < 5; device++) add();
+  });
+  add();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(groups.length).toBeGreaterThan(40);
+  expect(groups.at(-1)).toBe(5);
+});
+
+test('after its end nothing goes by itself', async () => {
+  const { gathering, groups } = open();
+  gathering.add(message(1));
+  gathering.stop();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(groups).toEqual([]);
+});

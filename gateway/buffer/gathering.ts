@@ -1,0 +1,80 @@
+import { Trickle } from './trickle.ts';
+import type { Submission } from './types.ts';
+
+/**
+ * Each commit writes whole pages and wakes both threads, so a card lives, and the processor sleeps, by their number: in a steady trickle a group
+ * waits until it is this large, …
+ */
+const LARGE = 32;
+/** … or its first submission has waited this long. Alarms never wait. */
+const PATIENCE_MS = 250;
+/** Devices that wait for each answer before they go on should have it: what comes so soon after an answer may be theirs. */
+const REPLY_MS = 10;
+/** If so, and if no more comes in the second half of this time, it is all that there will be. */
+const QUIET_MS = 20;
+
+/** When the submissions that wait in the caller's thread go to the buffer's: those of one turn of the event loop together, or those of a while. */
+export class Gathering {
+  readonly #go: () => void;
+  readonly #trickle = new Trickle(performance.now());
+  #size = 0;
+  #urgent = false;
+  #firstAt = 0;
+  #latestAt = 0;
+  /** Whether the first that waits may be what a device sends when it has its answer. */
+  #isReply = false;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #immediate: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `go` sends off what waits, as far as there is room for it; what is left goes when something was answered. */
+  constructor(go: () => void) {
+    this.#go = go;
+  }
+
+  add({ entries }: Submission): void {
+    const now = performance.now();
+    if (this.#size++ === 0) {
+      this.#firstAt = now;
+      this.#isReply = now - this.#answeredAt < REPLY_MS;
+    }
+    this.#latestAt = now;
+    this.#urgent ||= entries.some(({ alarm }) => alarm);
+    if (this.#urgent || this.#size >= LARGE || !this.#trickle.isSteady(now)) this.#soon();
+    else this.#timer ??= setTimeout(() => this.#look(), this.#isReply ? QUIET_MS : PATIENCE_MS);
+  }
+
+  /** What was sent off is on disk, or refused. */
+  answered(): void {
+    this.#answeredAt = performance.now();
+  }
+
+  /** Nothing goes by itself any more. */
+  stop(): void {
+    clearImmediate(this.#immediate);
+    clearTimeout(this.#timer);
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const left = this.#firstAt + PATIENCE_MS - now;
+    const isAll = this.#isReply && now - this.#latestAt >= QUIET_MS / 2;
+    if (left < 1 || isAll) this.#leave();
+    else this.#timer = setTimeout(() => this.#look(), left);
+  }
+
+  #soon(): void {
+    clearTimeout(this.#timer);
+    this.#immediate ??= setImmediate(() => this.#leave());
+  }
+
+  #leave(): void {
+    if (this.#size < LARGE) this.#trickle.step(performance.now());
+    this.stop();
+    this.#immediate = undefined;
+    this.#timer = undefined;
+    this.#size = 0;
+    this.#urgent = false;
+    this.#go();
+  }
+}

@@ -1,6 +1,6 @@
 import { Agenda } from './agenda.ts';
 import type { Origin } from './event-time.ts';
-import type { Series, SeriesStore, Window } from './series.ts';
+import type { Due, Series, SeriesStore, Window } from './series.ts';
 
 /** A window whose time is over waits this long, in event time, for more before it is put out again. */
 const REFINE_MS = 2_000;
@@ -29,6 +29,7 @@ export class Closing {
   readonly #earlyEveryMs: number;
   readonly #putOutOne: ClosingOptions['putOut'];
   readonly #agendas = new Map<Origin, Agendas>();
+  #lastDue: Due = { watermark: 'live', at: 0 };
 
   constructor({ store, rememberMs, earlyEveryMs, putOut }: ClosingOptions) {
     this.#store = store;
@@ -62,16 +63,18 @@ export class Closing {
       if (due?.watermark === 'complete' && due.at >= complete) return;
       at = complete + REFINE_MS;
     }
-    if (due !== null && due.watermark === watermark && due.at <= at) {
-      due.at = at;
-      return;
-    }
-    this.#due(window, watermark, at);
+    if (due !== null && due.watermark === watermark && due.at <= at) window.due = this.#dueAt(watermark, at);
+    else this.#due(window, watermark, at);
   }
 
   #due(window: Window, watermark: 'live' | 'complete', at: number): void {
-    window.due = { watermark, at };
+    window.due = this.#dueAt(watermark, at);
     this.#agendasOf(window.series.origin)[watermark].add(at, window);
+  }
+
+  #dueAt(watermark: 'live' | 'complete', at: number): Due {
+    if (this.#lastDue.watermark !== watermark || this.#lastDue.at !== at) this.#lastDue = { watermark, at };
+    return this.#lastDue;
   }
 
   #agendasOf(origin: Origin): Agendas {

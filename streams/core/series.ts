@@ -2,10 +2,10 @@ import type { Accumulator, Aggregation } from './accumulators.ts';
 import type { Origin } from './event-time.ts';
 import type { StateChange } from './task.ts';
 
-/** When a window that changed is to be put out: as soon as that watermark of its origin reaches `at`. */
+/** When a window that changed is to be put out: as soon as that watermark of its origin reaches `at`. Many windows share one. */
 export interface Due {
-  watermark: 'live' | 'complete';
-  at: number;
+  readonly watermark: 'live' | 'complete';
+  readonly at: number;
 }
 
 /** A session that has become part of another: what it was put out as, and the revision with which it is to be withdrawn. */
@@ -20,7 +20,8 @@ export interface Window {
   end: number;
   /** The watermark at which its time is over: its end, or just past it for a session, to which a record at its end still belongs. */
   closesAt: number;
-  readonly accumulators: readonly Accumulator[];
+  /** What it collected; as JSON while nothing more is expected, which takes a quarter of the memory. See `collected`. */
+  state: readonly Accumulator[] | string;
   /** Of the next result. */
   revision: number;
   /** Null while nothing came since it was last put out. */
@@ -47,8 +48,8 @@ export interface Series {
 }
 
 export interface Slot {
-  /** By start. */
-  readonly windows: Map<number, Window>;
+  /** In the order of their starts. */
+  readonly windows: Window[];
   /** The window last asked for: most records fall into the same one as the record before. */
   last: Window | undefined;
   /** End of the latest window forgotten. */
@@ -77,6 +78,29 @@ export interface Kind {
 
 const NONE: readonly Merged[] = [];
 
+/** What a window collected, to be added to. */
+export function collected(window: Window, aggregation: Aggregation): readonly Accumulator[] {
+  if (typeof window.state === 'string') window.state = aggregation.load(JSON.parse(window.state));
+  return window.state;
+}
+
+export function windowAt(slot: Slot, start: number): Window | undefined {
+  const window = slot.windows[placeOf(slot, start)];
+  return window?.start === start ? window : undefined;
+}
+
+/** The place of the first window that does not begin before `start`. */
+function placeOf({ windows }: Slot, start: number): number {
+  let low = 0;
+  let high = windows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (windows[middle]!.start < start) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The state of a step's windows, and what of it changed. */
 export class SeriesStore {
   readonly #kinds: readonly Kind[];
@@ -95,7 +119,7 @@ export class SeriesStore {
   }
 
   create(name: string, origin: Origin, columns: readonly unknown[]): Series {
-    const slots = this.#kinds.map(() => ({ windows: new Map<number, Window>(), last: undefined, forgottenUntil: 0 }));
+    const slots = this.#kinds.map(() => ({ windows: [], last: undefined, forgottenUntil: 0 }));
     const series = { name, origin, columns, slots, windows: 0, keepUntil: 0, forgotten: false, changed: false };
     this.#series.set(name, series);
     return series;
@@ -104,21 +128,23 @@ export class SeriesStore {
   createWindow(series: Series, size: number, start: number, keepUntil: number, saved?: SavedWindow): Window {
     const { ms, session } = this.#kinds[size]!;
     const end = saved?.[4] ?? start + ms;
+    const due = saved?.[2] ?? null;
     const window: Window = {
       series,
       size,
       start,
       end,
       closesAt: session ? end + 1 : end,
-      accumulators: saved ? this.#aggregation.load(saved[3]) : this.#aggregation.start(),
+      state: saved ? JSON.stringify(saved[3]) : this.#aggregation.start(),
       revision: saved?.[0] ?? 0,
-      due: saved?.[2] ? { watermark: saved[2][0], at: saved[2][1] } : null,
+      due: due && { watermark: due[0], at: due[1] },
       keepUntil,
       merged: saved?.[5] ?? NONE,
       forgotten: false,
       changed: false,
     };
-    series.slots[size]!.windows.set(start, window);
+    const slot = series.slots[size]!;
+    slot.windows.splice(placeOf(slot, start), 0, window);
     series.windows++;
     return window;
   }
@@ -131,11 +157,17 @@ export class SeriesStore {
     this.changedSeries(window.series);
   }
 
+  /** Adds what one window collected to another. */
+  merge(window: Window, other: Window): void {
+    const parts = collected(other, this.#aggregation);
+    for (const [i, accumulator] of collected(window, this.#aggregation).entries()) accumulator.merge(parts[i]!);
+  }
+
   /** A session has become part of another. */
   dropWindow(window: Window): void {
     const { series } = window;
     const slot = series.slots[window.size]!;
-    slot.windows.delete(window.start);
+    slot.windows.splice(placeOf(slot, window.start), 1);
     if (slot.last === window) slot.last = undefined;
     series.windows--;
     window.forgotten = true;
@@ -179,7 +211,7 @@ export class SeriesStore {
   *snapshot(): Iterable<StateChange> {
     for (const series of this.#series.values()) {
       yield saveSeries(series);
-      for (const slot of series.slots) for (const window of slot.windows.values()) yield saveWindow(window);
+      for (const slot of series.slots) for (const window of slot.windows) yield saveWindow(window);
     }
   }
 
@@ -212,11 +244,19 @@ function saveSeries({ name, origin, columns, slots, keepUntil }: Series): StateC
 }
 
 function saveWindow(window: Window): StateChange {
-  const { series, size, start, end, closesAt, revision, keepUntil, due, accumulators, merged, forgotten } = window;
+  const { series, size, start, end, closesAt, revision, keepUntil, due, merged, forgotten } = window;
   const key = `w/${size}/${start}/${series.name}`;
   if (forgotten) return { key, value: undefined };
-  const state = accumulators.map((accumulator) => accumulator.save());
+  const state = savedState(window);
   const value: SavedWindow = [revision, keepUntil, due && [due.watermark, due.at], state];
   if (closesAt !== end) value.push(end, merged);
   return { key, value };
+}
+
+/** What a window collected, as it is saved. One that waits for nothing keeps it so. */
+function savedState(window: Window): unknown[] {
+  if (typeof window.state === 'string') return JSON.parse(window.state);
+  const saved = window.state.map((accumulator) => accumulator.save());
+  if (window.due === null) window.state = JSON.stringify(saved);
+  return saved;
 }

@@ -7,10 +7,8 @@ import type { Merged, Series, SeriesStore, Slot, Window } from './series.ts';
 
 /** The sessions that a record of that time belongs to, the earliest first. */
 export function touching(slot: Slot, ts: number, gapMs: number): Window[] {
-  const near: Window[] = [];
   // A session's end is its last record and the gap.
-  for (const session of slot.windows.values()) if (ts >= session.start - gapMs && ts <= session.end) near.push(session);
-  return near.sort((a, b) => a.start - b.start);
+  return slot.windows.filter((session) => ts >= session.start - gapMs && ts <= session.end);
 }
 
 /** Whether a record lies between the first and the last of a session, which then stays as long as it was. */
@@ -43,7 +41,7 @@ export function growSession(
   session.end = Math.max(session.end, end);
   for (const other of near) {
     if (other === session) continue;
-    for (const [i, accumulator] of session.accumulators.entries()) accumulator.merge(other.accumulators[i]!);
+    store.merge(session, other);
     session.end = Math.max(session.end, other.end);
     session.keepUntil = Math.max(session.keepUntil, other.keepUntil);
     const putOut: Merged[] = other.revision > 0 ? [[other.start, other.end, other.revision]] : [];

@@ -2,7 +2,7 @@ import { CONTRACT_VERSION, encode, HEADER } from '../../contract/index.ts';
 import type { Aggregation } from './accumulators.ts';
 import { compileExpression } from './expressions.ts';
 import type { WindowsTo } from './plan.ts';
-import type { Window } from './series.ts';
+import { collected, type Window } from './series.ts';
 import type { OutputRecord } from './task.ts';
 
 const HEADERS = { [HEADER.version]: CONTRACT_VERSION };
@@ -38,7 +38,7 @@ export function windowRows(
       for (const [name, of] of derived) row[name] = of(row);
       return row;
     };
-    const row = rowOf(start, end, revision, aggregation.results(window.accumulators), null);
+    const row = rowOf(start, end, revision, aggregation.results(collected(window, aggregation)), null);
     // Whoever knows a window, or a session that is now part of it, is told what becomes of it.
     const isNew = revision === 0 && merged.length === 0;
     if (isNew && fulfils !== undefined && fulfils(row) !== true) return false;

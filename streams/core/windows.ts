@@ -1,9 +1,9 @@
-import { type Accumulator, type Aggregation, compileAggregates } from './accumulators.ts';
+import { type Aggregation, compileAggregates } from './accumulators.ts';
 import { Closing } from './closing.ts';
 import type { Origin } from './event-time.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
 import type { WindowSize, WindowsTo } from './plan.ts';
-import { type Kind, type Series, SeriesStore, type Slot, type Window } from './series.ts';
+import { collected, type Kind, type Series, SeriesStore, type Slot, type Window, windowAt } from './series.ts';
 import { growSession, isInside, openSession, touching } from './sessions.ts';
 import type { InputRecord, OutputRecord, StateChange } from './task.ts';
 import { windowRows } from './window-rows.ts';
@@ -80,7 +80,7 @@ export class Windows {
         const slot = series?.slots[size];
         let window = slot?.last;
         if (window === undefined || window.start !== start) {
-          window = slot?.windows.get(start);
+          window = slot && windowAt(slot, start);
           if (window === undefined) {
             if (start + ms <= this.#closedUntil(series, size, origin)) {
               this.#tooLate(name, ts, start, start + ms, origin, value, record);
@@ -141,7 +141,7 @@ export class Windows {
   }
 
   #collect(window: Window, ts: number, offset: number): void {
-    const accumulators: readonly Accumulator[] = window.accumulators;
+    const accumulators = collected(window, this.#aggregation);
     for (let i = 0; i < accumulators.length; i++) accumulators[i]!.add(this.#inputs[i], ts, offset);
     this.#store.changed(window);
   }

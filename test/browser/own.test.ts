@@ -90,6 +90,23 @@ describe.skipIf(!hasChromium)('results of own jobs on the live page', () => {
     await own().getByText('12.50').first().waitFor();
   });
 
+  test('are told of where a job cannot run, although everything else does', async () => {
+    await open();
+    stage.source.reading({});
+    await page.locator('#readings .tiles button').first().waitFor();
+    const troubles = page.getByRole('list', { name: 'Parts that are not ready' });
+    expect(await troubles.isVisible()).toBe(false);
+    const detail = 'step rooms needs topics that do not exist: own.rooms';
+    stage.parts = [
+      { name: 'job rooms', state: 'starting', detail },
+      { name: 'job web', state: 'ready', detail: '4 of 4 tasks run' },
+    ];
+    await troubles.getByText(detail).waitFor();
+    expect(await troubles.getByRole('listitem').count()).toBe(1);
+    stage.parts = [];
+    await troubles.waitFor({ state: 'hidden' });
+  });
+
   test('fit a phone, whatever the names', async () => {
     const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
     const long = { ...tills, topic: { ...tills.topic, name: `own.${'x'.repeat(200)}`, description: 'y'.repeat(300) } };

@@ -1,7 +1,8 @@
 // The pipeline's own health: how fast, how far behind, how large.
 import { chart } from './chart.js';
-import { h, head, now, text } from './dom.js';
+import { h, head, list, now, text } from './dom.js';
 import { age, bytes, count, millis, percent, rate } from './format.js';
+import { isStarting, partRow } from './starting.js';
 import { ask, refresher } from './stream.js';
 import { table } from './table.js';
 
@@ -32,8 +33,9 @@ export function health(section) {
   );
   const more = h('p', { class: 'quiet', hidden: true });
   const empty = h('p', { class: 'empty' }, 'No process has reported yet.');
+  const troubles = h('ul', { class: 'rows', 'aria-label': 'Parts that are not ready', hidden: true });
   head(section, 'Pipeline health');
-  section.append(h('div', { class: 'split' }, flow, delay), empty, processes.node, lags.node, more);
+  section.append(troubles, h('div', { class: 'split' }, flow, delay), empty, processes.node, lags.node, more);
   const flowChart = chart(flow.lastChild, {
     lines: [{ label: 'arriving', colour: '--blue', width: 2 }],
     format: rate,
@@ -90,6 +92,9 @@ export function health(section) {
     onFrame({ changed, summary }) {
       if (changed.includes('platform.health')) load();
       if (!summary) return;
+      const late = isStarting(summary) ? [] : summary.parts.filter((part) => part.state !== 'ready');
+      troubles.hidden = late.length === 0;
+      list(troubles, late, (part) => part.name, partRow);
       history.push({ ...summary, at: summary.now });
       if (history.length > MINUTES * 60) history.shift();
       draw();

@@ -32,15 +32,19 @@ export function starting(section) {
   return {
     onFrame({ summary }) {
       if (!summary) return;
-      section.hidden = summary.firstChartAt !== null || summary.readings.counted > 0;
+      section.hidden = !isStarting(summary);
       if (section.hidden) return;
       const feed = { name: 'live feed', state: FEED[summary.feed.state], detail: summary.feed.detail };
-      list(parts, [...summary.parts, feed], (part) => part.name, row);
+      list(parts, [...summary.parts, feed], (part) => part.name, partRow);
     },
   };
 }
 
-function row(first) {
+/** Whether there is nothing to show yet. */
+export const isStarting = (summary) => summary.firstChartAt === null && summary.readings.counted === 0;
+
+/** A part of the platform in a `list`. */
+export function partRow(first) {
   const state = badge('waiting', '');
   const detail = h('span', { class: 'quiet grow' });
   return {

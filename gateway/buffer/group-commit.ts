@@ -10,7 +10,7 @@ const EARLY = 250;
 const GROUP = 1000;
 const GROUP_LENGTH = 512 * 1024;
 /** A release rides along with the next commit, or has its own after this time: losing one only means sending again. */
-const RELEASE_WITHIN_MS = 1000;
+const RELEASE_WITHIN_MS = 300;
 /** Records grow too old also while nothing arrives. */
 const TIDY_EVERY_MS = 10_000;
 /** After the disk failed, submissions are refused this long before it is tried again. */

@@ -84,6 +84,23 @@ test('readings that come one by one gather in batches for as long as they may li
   await forwarder.close();
 });
 
+test('after many small batches in a row the next one gathers, until an alarm comes', async () => {
+  const broker = new Broker();
+  await using it = await bench(broker.open);
+  const limits = { ...it.options.limits, gatherMs: 3_600_000 };
+  const forwarder = startForwarder({ ...it.options, limits });
+  // One after the other for as long as each goes at once: it gathers when many are stored and not one of them goes.
+  let stored = 0;
+  for (let sent = -1, waiting = 0; waiting < 30; waiting = broker.log.length === sent ? waiting + 1 : 0) {
+    sent = broker.log.length;
+    await submit(it.buffer, String(stored++));
+  }
+  expect(broker.batches.length).toBeGreaterThan(50);
+  await submit(it.buffer, 'alarm', true);
+  await vi.waitFor(() => expect(broker.log.length).toBe(stored + 1));
+  await forwarder.close();
+});
+
 test.each<[string, (buffer: Buffer) => Promise<unknown>]>([
   ['an alarm', (buffer) => submit(buffer, 'alarm', true)],
   ['a full batch', (buffer) => Promise.all(Array.from({ length: 60 }, (_, n) => submit(buffer, String(n))))],

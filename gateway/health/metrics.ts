@@ -6,8 +6,13 @@ type Labels = readonly string[];
 /** Looking at the event loop wakes the processor; ten times a second is often enough to see a delay. */
 const EVENT_LOOP_PRECISION_MS = 100;
 
+export interface GatewayMetrics {
+  readonly contentType: string;
+  render(snapshot: Snapshot): Promise<string>;
+}
+
 /** Prometheus metrics of one gateway. Labels are of the configuration only, so their number does not grow with the devices. */
-export function gatewayMetrics(): { render(snapshot: Snapshot): Promise<string>; readonly contentType: string } {
+export function gatewayMetrics(): GatewayMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
   const registers = [registry];

@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { HeadwaterError } from '../../contract/index.ts';
-import { gatewayMetrics } from './metrics.ts';
+import { type GatewayMetrics, gatewayMetrics } from './metrics.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface HealthServer {
@@ -25,7 +25,8 @@ export async function startHealthServer(options: {
   readonly port: number;
   readonly snapshot: () => Promise<Snapshot>;
 }): Promise<HealthServer> {
-  const metrics = gatewayMetrics();
+  // Watching the event loop and the garbage collector costs all the time: only where somebody asks.
+  let metrics: GatewayMetrics | undefined;
   const limits = {
     requestTimeout: REQUEST_WITHIN_MS,
     headersTimeout: REQUEST_WITHIN_MS,
@@ -42,6 +43,7 @@ export async function startHealthServer(options: {
           return json(response, 200, { ...status, forwarder, health, lanes: buffer.lanes, rules });
         }
         case '/metrics':
+          metrics ??= gatewayMetrics();
           response.setHeader('content-type', metrics.contentType);
           return void response.end(await metrics.render(snapshot));
         default:

@@ -165,6 +165,17 @@ test('while a gateway holds a backlog nothing is said of its devices, and what c
   expect(states()).toEqual([]);
 });
 
+test('a status that now and then speaks of an old reading does not keep a device from being judged', () => {
+  const { run, status, states } = setUp();
+  run(0, 100, { devices: BOTH });
+  for (let second = 100; second < 200; second += 10) {
+    run(second, second + 7, { devices: ONLY_A });
+    status(second + 7, 'gw-1', { backlog: { readings: 1, bytes: 1, oldestTs: at(second - 3_600) } });
+    run(second + 7, second + 10, { devices: ONLY_A });
+  }
+  expect(states()).toEqual(['gw-1/b silent (no-readings)']);
+});
+
 test('a backlog does not bring back a device that is still silent', () => {
   const { run, window, states } = setUp();
   run(0, 100, { devices: BOTH });

@@ -4,8 +4,9 @@ import { measured } from './format.js';
 import { ask, refresher } from './stream.js';
 import { table } from './table.js';
 
-/** Below each of these, of Thom's discomfort index in °C, after Giles and others (1990). */
+/** Below each of these, of Thom's discomfort index in °C, after Giles and others (1990). It says nothing of cold. */
 const FEELS = [
+  [15, '–'],
   [21, 'no discomfort'],
   [24, 'some feel uncomfortable'],
   [27, 'half feel uncomfortable'],

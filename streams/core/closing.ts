@@ -127,12 +127,10 @@ export class Closing {
 
   #putOut(windows: Window[]): void {
     // The same order whatever the order of arrival.
-    windows.sort(
-      (a, b) => a.end - b.end || a.size - b.size || a.start - b.start || (a.series.name < b.series.name ? -1 : 1),
-    );
-    for (const window of windows) {
-      // It may be in the list twice.
-      if (window.due === null) continue;
+    windows.sort(inOrder);
+    for (const [i, window] of windows.entries()) {
+      // One that grew may be in the list twice.
+      if (window.due === null || window === windows[i - 1]) continue;
       const { live, complete } = window.series.origin;
       const early = Math.max(live, complete) < window.closesAt;
       if (this.#putOutOne(window, early)) window.revision++;
@@ -160,4 +158,10 @@ export class Closing {
     }
     for (const one of series) if (one.windows === 0) this.#agendasOf(one.origin).series.add(one.keepUntil, one);
   }
+}
+
+function inOrder(a: Window, b: Window): number {
+  const byTime = a.end - b.end || a.size - b.size || a.start - b.start;
+  if (byTime !== 0 || a === b) return byTime;
+  return a.series.name < b.series.name ? -1 : 1;
 }

@@ -264,3 +264,31 @@ test.each([
   expect(late > 0).toBe(!refined);
   if (refined) for (let minute = 0; minute < 59; minute++) expect(counts.get(T + minute * MINUTE)).toBe(30);
 });
+
+test('an early result of a session that grew since the last one is put out once, however far time jumps', () => {
+  const bench = new Bench(
+    compile(
+      job(
+        'early',
+        from<{ device: string; ts: number }>(TOPICS.readings, { trusted: true }).windows({
+          by: { device: field('device') },
+          sizes: [{ gapMs: 5 * SECOND, to: TOPICS.readings10s }],
+          select: { count: count() },
+          emit: { earlyEveryMs: 2 * SECOND },
+        }),
+      ),
+    ),
+  );
+  const send = (device: string, seconds: number) => bench.send('iot.readings', { device, ts: T + seconds * SECOND });
+  const results = () =>
+    bench
+      .take<ReadingWindow & { device: string; early: boolean }>('iot.readings.10s')
+      .filter(({ device }) => device === 'd-1')
+      .map(({ revision, count, early }) => [revision, count, early]);
+  send('d-1', 0);
+  send('d-2', 4.5);
+  expect(results()).toEqual([[0, 1, true]]);
+  send('d-1', 3);
+  send('d-2', 8);
+  expect(results()).toEqual([[1, 2, true]]);
+});

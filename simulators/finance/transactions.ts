@@ -30,6 +30,9 @@ export interface Theft {
   readonly ids: readonly string[];
 }
 
+/** A thief is in a hurry. */
+const MEAN_THEFT_GAP_MS = 1_200;
+
 /** What is out of the ordinary, added as it happens. */
 export interface Oddities {
   readonly thefts: Theft[];
@@ -78,7 +81,7 @@ export function transactions(options: TransactionOptions): {
     const payments: Transaction[] = [];
     for (let left = random.between(5, 15); left > 0; left--) {
       payments.push(bank.theft(nextId(), at, account, euros));
-      at += random.exponential(2_000);
+      at += random.exponential(MEAN_THEFT_GAP_MS);
       euros *= 1.5 + random.uniform();
     }
     const { ts: to } = payments.at(-1) as Transaction;

@@ -1,7 +1,9 @@
 import { type PlaybackOptions, playToFile } from '../playback/index.ts';
+import type { Attack } from './attacks.ts';
 import type { Incident } from './incidents.ts';
 import { type LogLine, type TrafficOptions, traffic } from './traffic.ts';
 
+export type { Attack } from './attacks.ts';
 export type { Incident } from './incidents.ts';
 export { type LogLine, type TrafficOptions, traffic } from './traffic.ts';
 
@@ -13,11 +15,12 @@ export interface WebTruth {
   readonly malformed: number;
   /** Those begun so far. */
   readonly incidents: readonly Incident[];
+  readonly attacks: readonly Attack[];
 }
 
 /** Writes the shop's access log, live, until closed. */
 export function startWebLog(options: WebLogOptions): { truth(): WebTruth; close(): Promise<void> } {
-  const { lines, incidents } = traffic({ ...options, startAt: (options.now ?? Date.now)() });
+  const { lines, incidents, attacks } = traffic({ ...options, startAt: (options.now ?? Date.now)() });
   const written = { requests: 0, malformed: 0 };
   // A line counts when the next is asked for: only then is it on its way to the file.
   function* counted(): Generator<LogLine> {
@@ -27,5 +30,8 @@ export function startWebLog(options: WebLogOptions): { truth(): WebTruth; close(
     }
   }
   const playback = playToFile(counted(), options);
-  return { truth: () => ({ ...written, incidents: [...incidents] }), close: () => playback.close() };
+  return {
+    truth: () => ({ ...written, incidents: [...incidents], attacks: [...attacks] }),
+    close: () => playback.close(),
+  };
 }

@@ -12,7 +12,7 @@ const COMBINED =
   /^(?<ip>[0-9a-f.:]+) - - \[(?<time>[^\]]{26})\] "(?<method>GET|POST) (?<target>\/\S*) HTTP\/1\.1" (?<status>\d{3}) (?<bytes>\d+) "(?<referrer>[^"]+)" "(?<agent>[^"]+)" (?<seconds>\d+\.\d{3})$/;
 
 function take(count: number, more: Partial<Parameters<typeof traffic>[0]> = {}) {
-  const { lines, incidents } = traffic({ seed: 11, ratePerSecond: 50, startAt: START, ...more });
+  const { lines, incidents, attacks } = traffic({ seed: 11, ratePerSecond: 50, startAt: START, ...more });
   const taken = Array.from({ length: count }, () => lines.next().value!);
   const requests = taken.flatMap(({ at, bytes, malformed }) => {
     const fields = malformed ? undefined : COMBINED.exec(bytes.toString())?.groups;
@@ -20,7 +20,7 @@ function take(count: number, more: Partial<Parameters<typeof traffic>[0]> = {}) 
       ? [{ at, ...fields, status: Number(fields.status), ms: 1000 * Number(fields.seconds) } as Fields]
       : [];
   });
-  return { taken, requests, incidents };
+  return { taken, requests, incidents, attacks };
 }
 
 interface Fields {
@@ -62,7 +62,10 @@ describe('traffic', () => {
   });
 
   test('leads visitors from page to page, and has a realistic mix of answers', () => {
-    const { requests } = take(30_000, { meanIncidentMs: Number.POSITIVE_INFINITY });
+    const { requests } = take(30_000, {
+      meanIncidentMs: Number.POSITIVE_INFINITY,
+      meanAttackMs: Number.POSITIVE_INFINITY,
+    });
     expect(share(requests, (r) => r.referrer.startsWith('https://shop.example.com/'))).toBeGreaterThan(0.5);
     expect(share(requests, (r) => r.status === 200)).toBeGreaterThan(0.8);
     expect(share(requests, (r) => r.status >= 500)).toBeLessThan(0.01);
@@ -79,6 +82,29 @@ describe('traffic', () => {
       );
     expect(share(within('errors'), (r) => r.status >= 500)).toBeGreaterThan(0.2);
     expect(mean(within('latency').map((r) => r.ms))).toBeGreaterThan(3 * mean(requests.map((r) => r.ms)));
+  });
+
+  test('has attacks: one client that takes page after page, one that finds nothing, and many that are denied', () => {
+    const { requests, attacks } = take(60_000, { ratePerSecond: 20, meanAttackMs: 120_000 });
+    const over = attacks.filter(({ to }) => to < requests.at(-1)!.at);
+    expect(new Set(over.map(({ kind }) => kind))).toEqual(new Set(['scraping', 'scan', 'logins']));
+    for (const { kind, from, to, ips } of over) {
+      const own = requests.filter((r) => r.at >= from && r.at < to && ips.includes(r.ip));
+      const perSecond = own.length / ((to - from) / 1_000);
+      expect(perSecond).toBeGreaterThan(kind === 'scraping' ? 15 : 5);
+      expect(new Set(own.map(({ ip }) => ip)).size).toBeGreaterThan(kind === 'logins' ? 30 : 0);
+      expect(new Set(own.map(({ status }) => status))).toEqual(
+        new Set([{ scraping: 200, scan: 404, logins: 401 }[kind]]),
+      );
+    }
+  });
+
+  test('visitors come and go', () => {
+    const { requests } = take(60_000, { meanAttackMs: Number.POSITIVE_INFINITY });
+    const ips = new Set(requests.map(({ ip }) => ip));
+    expect(ips.size).toBeGreaterThan(600);
+    const late = new Set(requests.slice(-10_000).map(({ ip }) => ip));
+    expect(late.size).toBeLessThan(ips.size / 1.2);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { TimedLine } from '../playback/index.ts';
 import { type Random, seeded, weighted, zipf } from '../random/index.ts';
 import { arrivals } from './arrivals.ts';
+import { type Attack, attacks, type Hit } from './attacks.ts';
 import { type Incident, incidents } from './incidents.ts';
 import { malformed } from './malformed.ts';
 import { BOTS, BROWSERS, PAGES, type Page, REFERRERS } from './site.ts';
@@ -14,6 +15,8 @@ export interface TrafficOptions {
   readonly malformedShare?: number;
   /** Mean time between two incidents, 5 min unless given. */
   readonly meanIncidentMs?: number;
+  /** Mean time between two attacks, 4 min unless given. */
+  readonly meanAttackMs?: number;
 }
 
 export interface LogLine extends TimedLine {
@@ -25,6 +28,8 @@ const VISITORS = 400;
 const BOT_SHARE = 0.06;
 /** A visit goes on with this probability after each page. */
 const STAYS = 0.85;
+/** Of those whose visit ends so many do not come back; somebody else comes. */
+const LEAVES = 0.05;
 const METHODS: Readonly<Record<string, string>> = { '/cart': 'POST', '/checkout': 'POST', '/login': 'POST' };
 
 interface Visitor {
@@ -36,26 +41,44 @@ interface Visitor {
 }
 
 /**
- * The access log of a shop, in the combined format with nginx's request time: visitors who go from page to page, bots, bursts, a day's rhythm, and incidents
- * in which a part of the site fails or is slow. The same options give the same lines.
+ * The access log of a shop, in the combined format with nginx's request time: visitors who go from page to page, bots, bursts, a day's rhythm, incidents in
+ * which a part of the site fails or is slow, and attacks. The same options give the same lines.
  */
-export function traffic(options: TrafficOptions): { lines: Generator<LogLine, void>; incidents: Incident[] } {
-  const { seed, ratePerSecond, startAt, malformedShare = 0.002, meanIncidentMs = 300_000 } = options;
+export function traffic(options: TrafficOptions): {
+  lines: Generator<LogLine, void>;
+  incidents: Incident[];
+  attacks: Attack[];
+} {
+  const { seed, ratePerSecond, startAt, malformedShare = 0.002 } = options;
+  const { meanIncidentMs = 300_000, meanAttackMs = 240_000 } = options;
   const random = seeded(seed);
   const happened: Incident[] = [];
-  return { lines: generate(), incidents: happened };
+  const attacked: Attack[] = [];
+  return { lines: generate(), incidents: happened, attacks: attacked };
 
   function* generate(): Generator<LogLine, void> {
     const visitors = Array.from({ length: VISITORS }, () => visitor(random));
-    const anyVisitor = zipf(random, visitors, 0.6);
+    const anyVisitor = zipf(
+      random,
+      visitors.map((_, i) => i),
+      0.6,
+    );
     const anyPage = zipf(random, PAGES);
     const entry = weighted(random, REFERRERS);
     const incidentAt = incidents(seeded(seed + 1), startAt, meanIncidentMs, happened);
+    const hits = attacks(seeded(seed + 2), startAt, meanAttackMs, ratePerSecond);
+    let hit = hits.next().value;
     for (const at of arrivals(random, startAt, ratePerSecond)) {
-      const who = anyVisitor();
+      for (; hit.at <= at; hit = hits.next().value) {
+        if (attacked.at(-1) !== hit.attack) attacked.push(hit.attack);
+        yield { at: hit.at, bytes: Buffer.from(attackLine(random, hit)), malformed: false };
+      }
+      const index = anyVisitor();
+      const who = visitors[index]!;
       const referrer = who.isBot ? '-' : who.page ? SITE + who.page.path : entry();
       const page = anyPage();
       who.page = !who.isBot && random.chance(STAYS) ? page : undefined;
+      if (!who.isBot && who.page === undefined && random.chance(LEAVES)) visitors[index] = visitor(random);
       const text = line(random, at, who, page, referrer, incidentAt(at, page.path));
       const broken = random.chance(malformedShare);
       yield { at, bytes: broken ? malformed(random, text) : Buffer.from(text), malformed: broken };
@@ -82,7 +105,25 @@ function line(random: Random, at: number, who: Visitor, page: Page, referrer: st
   const slow = incident?.kind === 'latency' ? incident.factor : 1;
   const seconds = (random.logNormal(page.medianMs, 0.45) * slow * (status >= 500 ? 2 : 1)) / 1000;
   const bytes = status === 304 ? 0 : status >= 400 ? 162 : Math.round(random.logNormal(page.medianBytes, 0.3));
-  return `${who.ip} - - [${clfTime(at)}] "${method} ${path}${query} HTTP/1.1" ${status} ${bytes} "${referrer}" "${who.agent}" ${seconds.toFixed(3)}`;
+  const answer = { method, path: path + query, status, bytes, seconds };
+  return combined({ at, ip: who.ip, agent: who.agent, referrer, ...answer });
+}
+
+function attackLine(random: Random, hit: Hit): string {
+  const found = hit.status === 200;
+  const bytes = found ? Math.round(random.logNormal(19_000, 0.3)) : 162;
+  return combined({ ...hit, referrer: '-', bytes, seconds: random.logNormal(found ? 27 : 5, 0.45) / 1000 });
+}
+
+interface Answered extends Pick<Hit, 'at' | 'ip' | 'path' | 'status' | 'agent'> {
+  readonly method: string;
+  readonly referrer: string;
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+function combined({ at, ip, method, path, status, bytes, referrer, agent, seconds }: Answered): string {
+  return `${ip} - - [${clfTime(at)}] "${method} ${path} HTTP/1.1" ${status} ${bytes} "${referrer}" "${agent}" ${seconds.toFixed(3)}`;
 }
 
 function statusOf(random: Random, path: string, isScan: boolean, incident: Incident | undefined): number {

@@ -132,7 +132,9 @@ describe.skipIf(findMosquitto('mosquitto') === undefined)('at a real mosquitto',
     await publish(client, 'd/x', '2');
 
     const second = await gateway(mosquitto, { sessionFile });
-    await vi.waitFor(() => expect(second.messages).toEqual(['d/x 2']), PATIENCE);
+    // The first message comes again where its acknowledgement had not gone yet; the buffer, which is not here, knows such repeats.
+    const newer = () => second.messages.filter((message) => message !== 'd/x 1');
+    await vi.waitFor(() => expect(newer()).toEqual(['d/x 2']), PATIENCE);
     await mosquitto.stop();
     await second.reached('waiting');
     expect(second.input.status().detail).toMatch(/nothing listens there|it closed the connection/);
@@ -140,7 +142,7 @@ describe.skipIf(findMosquitto('mosquitto') === undefined)('at a real mosquitto',
     await second.reached('ok');
     expect(second.input.status().detail).not.toContain('lost the session');
     await publish(client, 'd/x', '3');
-    await vi.waitFor(() => expect(second.messages).toEqual(['d/x 2', 'd/x 3']), PATIENCE);
+    await vi.waitFor(() => expect(newer()).toEqual(['d/x 2', 'd/x 3']), PATIENCE);
   });
 
   test('a broker that lost the session is subscribed to again, and the loss is told', async () => {

@@ -15,7 +15,7 @@ export interface TrafficOptions {
   readonly malformedShare?: number;
   /** Mean time between two incidents, 5 min unless given. */
   readonly meanIncidentMs?: number;
-  /** Mean time between two attacks, 4 min unless given. */
+  /** Mean time between two attacks, 2 min unless given. */
   readonly meanAttackMs?: number;
 }
 
@@ -50,7 +50,7 @@ export function traffic(options: TrafficOptions): {
   attacks: Attack[];
 } {
   const { seed, ratePerSecond, startAt, malformedShare = 0.002 } = options;
-  const { meanIncidentMs = 300_000, meanAttackMs = 240_000 } = options;
+  const { meanIncidentMs = 300_000, meanAttackMs = 120_000 } = options;
   const random = seeded(seed);
   const happened: Incident[] = [];
   const attacked: Attack[] = [];

@@ -99,10 +99,10 @@ function collect(device: string, json: Json, entries: [string, unknown][], units
     values,
     problems,
     alarm: json.alarm === true,
-    ...(ts !== undefined && { ts: Math.round(ts) }),
-    ...(sentAt !== undefined && { sentAt: Math.round(sentAt) }),
-    ...(boot !== undefined && { frame: { boot: boot as string, number: n as number } }),
-    ...(isFiniteNumber(lost) && { lost }),
+    ts: ts === undefined ? undefined : Math.round(ts),
+    sentAt: sentAt === undefined ? undefined : Math.round(sentAt),
+    frame: boot === undefined ? undefined : { boot: boot as string, number: n as number },
+    lost: isFiniteNumber(lost) ? lost : undefined,
   };
 }
 

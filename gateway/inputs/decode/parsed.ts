@@ -17,12 +17,12 @@ export interface Parsed {
   readonly problems: readonly Problem[];
   readonly alarm: boolean;
   /** Time of the measurement by the device's clock, ms since the epoch, unchecked. */
-  readonly ts?: number;
+  readonly ts?: number | undefined;
   /** The device's clock when it sent the message. */
-  readonly sentAt?: number;
-  readonly frame?: { readonly boot: string; readonly number: number };
+  readonly sentAt?: number | undefined;
+  readonly frame?: { readonly boot: string; readonly number: number } | undefined;
   /** Frames the device had to give up since it booted. */
-  readonly lost?: number;
+  readonly lost?: number | undefined;
 }
 
 export type Json = Record<string, unknown>;

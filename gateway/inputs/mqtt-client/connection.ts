@@ -2,7 +2,7 @@ import { connect as connectTcp, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { MqttClient } from 'mqtt';
-import type { Publish } from './packets.ts';
+import type { Publish } from '../mqtt/packets.ts';
 import type { Ending } from './problems.ts';
 import { Tap } from './tap.ts';
 
@@ -35,7 +35,8 @@ export interface ConnectionOptions {
   readonly version: 4 | 5;
   /** After so much silence the broker is asked whether it is there; it may take as long to take the connection. */
   readonly keepAliveSeconds: number;
-  publish(packet: Publish): void;
+  /** `size`: bytes of the packet on the wire. */
+  publish(packet: Publish, size: number): void;
   pubrel(packetId: number): void;
   /** The broker took the connection. `sessionPresent`: it kept what came while nobody was connected. */
   connected(sessionPresent: boolean): void;

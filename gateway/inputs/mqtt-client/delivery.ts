@@ -1,18 +1,21 @@
 import { FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
 import type { Message, Receipt, Receive } from '../input.ts';
-import { type Ack, acknowledgements, MAX_MESSAGE, type Publish } from './packets.ts';
+import { ackOf, bytesOfAcks, MAX_PACKET, PUBACK, PUBCOMP, PUBREC, type Publish } from '../mqtt/packets.ts';
 
-/** Bytes of messages not yet on disk from which on the connection is not read, until half of them are. */
-const MAX_WAITING_BYTES = 4 * 1_024 * 1_024;
-/** What a message costs beyond its bytes: a broker that sends empty ones without end must be held up too. */
-const OVERHEAD = 256;
+/**
+ * Memory of messages not yet on disk from which on the connection is not read, until half of them are: mosquitto 2.0 heeds no bound on
+ * unacknowledged messages while they come live. So few that the nursery for short-lived objects holds them.
+ */
+const MAX_WAITING_BYTES = 2 * 1_024 * 1_024;
+/** What a message costs in memory beyond its bytes, about. */
+const OVERHEAD = 2_048;
 /** Bytes kept of a message that is too large: as many as a dead letter holds. */
 const KEPT_OF_TOO_LARGE = 4_096;
 
 export interface DeliveryOptions {
   readonly source: string;
   /** The session that packet ids belong to. */
-  readonly client: () => string;
+  readonly client: string;
   readonly receive: Receive;
   readonly counts: Counts;
   /** Sends bytes to the broker. */
@@ -30,9 +33,18 @@ export interface Counts {
   retained: number;
 }
 
-/** An acknowledgement that the broker waits for. */
-interface Open extends Ack {
+/** A message that is not settled, with what acknowledges it to the broker; or an acknowledgement that waits for its turn. */
+interface Open {
+  readonly ack: number;
+  readonly qos: 0 | 1 | 2;
+  readonly cost: number;
+  isFrame: boolean;
   settled: boolean;
+}
+
+interface Waiting {
+  readonly packet: Publish;
+  readonly size: number;
 }
 
 /**
@@ -47,7 +59,8 @@ interface Open extends Ack {
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  #waiting: Publish[] = [];
+  #client: string;
+  #waiting: Waiting[] = [];
   #open: Open[] = [];
   #frames = 0;
   #handedOver = 0;
@@ -59,9 +72,16 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#client = options.client;
   }
 
-  publish(packet: Publish): void {
+  /** The session that packet ids belong to is another one. */
+  set client(client: string) {
+    this.#client = client;
+  }
+
+  /** `size`: bytes of the packet on the wire. */
+  publish(packet: Publish, size: number): void {
     if (this.#ended) return;
     this.#options.counts.messages++;
     if (packet.retain) {
@@ -69,15 +89,14 @@ export class Delivery {
       return;
     }
     this.#hold(costOf(packet));
-    this.#waiting.push(packet);
-    this.#handOver();
+    if (this.#mayHandOver() && this.#waiting.length === 0) this.#handOver(packet, size);
+    else this.#waiting.push({ packet, size });
   }
 
   /** The broker will not send the QoS 2 message of this id again. */
   released(packetId: number): void {
     if (this.#ended) return;
-    this.#open.push({ kind: 'pubcomp', packetId, settled: true });
-    this.#flushSoon();
+    this.#answer(ackOf(PUBCOMP, packetId));
   }
 
   /** The connection is gone: nothing more is taken or acknowledged. Resolves when all that was handed over is stored or refused. */
@@ -97,35 +116,42 @@ export class Delivery {
   /** A retained message says what was once, not when: with the time of receipt it would be a false reading, at each new subscription. */
   #leaveOut({ qos, packetId }: Publish): void {
     this.#options.counts.retained++;
-    if (qos === 0) return;
-    this.#open.push({ kind: qos === 1 ? 'puback' : 'pubrec', packetId, settled: true });
+    if (qos > 0) this.#answer(ackOf(qos === 1 ? PUBACK : PUBREC, packetId));
+  }
+
+  #answer(ack: number): void {
+    this.#open.push({ ack, qos: 0, cost: 0, isFrame: false, settled: true });
     this.#flushSoon();
   }
 
-  #handOver(): void {
-    while (this.#waiting.length > 0 && this.#frames < FRAME_WINDOW && !this.#ended) {
-      const packet = this.#waiting.shift()!;
-      const { qos, packetId } = packet;
-      const open: Open = { kind: qos === 2 ? 'pubrec' : 'puback', packetId, settled: false };
-      if (qos > 0) this.#open.push(open);
-      const { id, outcome } = this.#receive(packet);
-      const frames = id?.kind === 'frame' ? 1 : 0;
-      this.#frames += frames;
-      this.#handedOver++;
-      const settle = (its: Outcome) => {
-        this.#frames -= frames;
-        this.#settle(qos, costOf(packet), open, its);
-      };
-      outcome.then(settle, () => settle('refused'));
-    }
+  #mayHandOver(): boolean {
+    return this.#frames < FRAME_WINDOW && !this.#ended;
   }
 
-  #receive({ topic, payload, qos, packetId, dup, size }: Publish): Receipt {
-    const { source, client, receive } = this.#options;
-    const packet = { client: client(), packetId, dup };
-    const message: Message = { source, topic, payload, ...(qos > 0 && { packet }) };
-    if (size > MAX_MESSAGE) {
-      const reason = `message has ${size} bytes; at most ${MAX_MESSAGE} are taken`;
+  // What is kept until the message is on disk is small: not the packet, which holds on to the chunk that it came in.
+  #handOver(packet: Publish, size: number): void {
+    const { qos, packetId } = packet;
+    const ack = qos === 0 ? 0 : ackOf(qos === 1 ? PUBACK : PUBREC, packetId);
+    const open: Open = { ack, qos, cost: costOf(packet), isFrame: false, settled: false };
+    if (qos > 0) this.#open.push(open);
+    const { id, outcome } = this.#receive(packet, size);
+    if (id?.kind === 'frame') {
+      open.isFrame = true;
+      this.#frames++;
+    }
+    this.#handedOver++;
+    outcome.then(
+      (its) => this.#settle(open, its),
+      () => this.#settle(open, 'refused'),
+    );
+  }
+
+  #receive({ topic, payload, qos, packetId, dup }: Publish, size: number): Receipt {
+    const { source, receive } = this.#options;
+    const packet = qos === 0 ? undefined : { client: this.#client, packetId, dup };
+    const message: Message = { source, topic, payload, packet };
+    if (size > MAX_PACKET) {
+      const reason = `message has ${size} bytes; at most ${MAX_PACKET} are taken`;
       const kept = Buffer.from(payload.subarray(0, KEPT_OF_TOO_LARGE));
       return receive({ ...message, payload: kept, problem: { code: 'MESSAGE_TOO_LARGE', reason } });
     }
@@ -138,11 +164,12 @@ export class Delivery {
     }
   }
 
-  #settle(qos: number, bytes: number, open: Open, outcome: Outcome): void {
-    this.#bytes -= bytes;
+  #settle(open: Open, outcome: Outcome): void {
+    this.#bytes -= open.cost;
+    if (open.isFrame) this.#frames--;
     if (outcome !== 'refused') {
       open.settled = true;
-    } else if (qos === 0) {
+    } else if (open.qos === 0) {
       this.#options.counts.lost++;
     } else {
       this.#refuse();
@@ -150,7 +177,10 @@ export class Delivery {
     if (--this.#handedOver === 0) this.#onSettled?.();
     if (this.#ended) return;
     this.#flushSoon();
-    this.#handOver();
+    while (this.#waiting.length > 0 && this.#mayHandOver()) {
+      const { packet, size } = this.#waiting.shift()!;
+      this.#handOver(packet, size);
+    }
     if (this.#paused && this.#bytes < MAX_WAITING_BYTES / 2) {
       this.#paused = false;
       this.#options.resumeReading();
@@ -176,7 +206,7 @@ export class Delivery {
   #flush(): void {
     const first = this.#open.findIndex(({ settled }) => !settled);
     const settled = this.#open.splice(0, first === -1 ? this.#open.length : first);
-    if (settled.length > 0) this.#options.send(acknowledgements(settled));
+    if (settled.length > 0) this.#options.send(bytesOfAcks(settled.map(({ ack }) => ack)));
   }
 }
 

@@ -114,7 +114,7 @@ test('what is not MQTT ends the connection, and what the broker sends again on t
     socket.write(connection === 1 ? message(1, '1', 0x36) : message(1, '1', 0x3a));
   });
   await vi.waitFor(() =>
-    expect(input.status().detail).toContain('does not speak MQTT as it should: a message has QoS 3'),
+    expect(input.status().detail).toContain('does not speak MQTT as it should: a PUBLISH with QoS 3'),
   );
   await vi.waitFor(() => expect(acknowledged('puback')).toEqual([1]));
   expect(messages.map(({ packet }) => packet?.dup)).toEqual([true]);
@@ -255,9 +255,10 @@ test('a broker that sends without end is not read faster than the disk takes it'
     },
     { outcomes: Array.from({ length: sent }, () => disk.promise), keepAliveSeconds: 60 },
   );
-  await vi.waitFor(() => expect(messages.length).toBeGreaterThan(10_000));
+  await vi.waitFor(() => expect(messages.length).toBeGreaterThan(500));
   await new Promise((resolve) => setTimeout(resolve, 300));
-  expect(messages.length).toBeLessThan(30_000);
+  // The bound, and what came with the chunk that reached it.
+  expect(messages.length).toBeLessThan(12_000);
   disk.resolve('stored');
   await vi.waitFor(() => expect(input.status().messages).toBe(sent));
 });

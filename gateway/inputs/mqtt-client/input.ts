@@ -88,7 +88,7 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
     let session = (await readSession(sessionFile, broker, clientId)) ?? newSession(broker, clientId);
     const delivery = new Delivery({
       source: name,
-      client: () => `${clientId}@${broker}/${session.id}`,
+      client: clientOf(session),
       receive,
       counts,
       send: (acks) => its.send(acks),
@@ -107,12 +107,13 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
         clientId,
         version,
         keepAliveSeconds,
-        publish: (packet) => delivery.publish(packet),
+        publish: (packet, size) => delivery.publish(packet, size),
         pubrel: (packetId) => delivery.released(packetId),
         connected: (sessionPresent) => {
           if (!sessionPresent) {
             if (session.filters.length > 0) lostSession = lostAt(new Date());
             session = newSession(broker, clientId);
+            delivery.client = clientOf(session);
           }
           settleSubscriptions(its, session).catch((error) => its.destroy(error));
         },
@@ -177,6 +178,9 @@ export function mqttClientInput(options: MqttClientOptions): MqttClientInput {
     },
   };
 }
+
+/** A name for the session that packet ids belong to. */
+const clientOf = ({ broker, clientId, id }: Session): string => `${clientId}@${broker}/${id}`;
 
 const lostAt = (time: Date): string =>
   `; the broker lost the session at ${time.toISOString()}, and with it what came while the gateway was away`;

@@ -1,9 +1,25 @@
 import { Duplex } from 'node:stream';
-import { PacketReader, type Publish } from './packets.ts';
+import { HeadwaterError } from '../../../contract/index.ts';
+import {
+  AUTH,
+  CONNACK,
+  PacketReader,
+  PUBLISH,
+  PUBREL,
+  type Publish,
+  readPublish,
+  readPubrel,
+} from '../mqtt/packets.ts';
+
+/** Bytes of a packet that are held: a topic of any length, and a message as large as one may be. */
+const MAX_HELD = 131_072;
 
 export interface TapHandlers {
-  publish(packet: Publish): void;
+  /** `size`: bytes of the packet on the wire. Beyond 64 KiB the payload may not be all there. */
+  publish(packet: Publish, size: number): void;
+  /** The broker's last word on a message of QoS 2. */
   pubrel(packetId: number): void;
+  /** Code of the broker's answer to CONNECT. */
   connack(code: number): void;
 }
 
@@ -13,18 +29,23 @@ export interface TapHandlers {
  */
 export class Tap extends Duplex {
   readonly #socket: Duplex;
+  readonly #version: 4 | 5;
+  readonly #handlers: TapHandlers;
+  readonly #reader = new PacketReader(MAX_HELD);
+  #begun = false;
 
-  /** `version`: of the protocol, 4 for MQTT 3.1.1. The tap owns the socket. */
+  /** `version`: of the protocol, 4 for MQTT 3.1.1. The tap owns the socket. Ends with `MQTT_MALFORMED` where something else is spoken. */
   constructor(socket: Duplex, version: 4 | 5, handlers: TapHandlers) {
     super();
     this.#socket = socket;
-    const reader = new PacketReader(version, { ...handlers, other: (bytes) => this.push(Buffer.from(bytes)) });
+    this.#version = version;
+    this.#handlers = handlers;
     socket.on('data', (chunk: Buffer) => {
       if (this.destroyed) return;
       try {
-        reader.read(chunk);
+        this.#take(chunk);
       } catch (error) {
-        this.destroy(error as Error);
+        this.destroy(malformed((error as Error).message));
       }
     });
     socket.on('end', () => this.push(null));
@@ -39,6 +60,36 @@ export class Tap extends Duplex {
 
   resumeReading(): void {
     this.#socket.resume();
+  }
+
+  #take(chunk: Buffer): void {
+    if (!this.#begun) {
+      // Something else than a broker would otherwise be waited for to end its first packet.
+      const type = chunk[0]! >> 4;
+      if (type !== CONNACK && type !== AUTH) throw new Error('it does not begin as a broker does');
+      this.#begun = true;
+    }
+    const reader = this.#reader;
+    reader.push(chunk);
+    while (reader.next()) this.#dispatch(reader);
+  }
+
+  /** @throws PacketError */
+  #dispatch(reader: PacketReader): void {
+    const type = reader.head >> 4;
+    const { bytes, start, body, end, size } = reader;
+    if (type === PUBLISH) {
+      const message = readPublish(reader, this.#version);
+      if (message.topic === '') throw new Error('a PUBLISH without a topic');
+      this.#handlers.publish(message, size);
+    } else if (size > end - start) {
+      throw new Error(`a packet of type ${type} with ${size} bytes`);
+    } else if (type === PUBREL) {
+      this.#handlers.pubrel(readPubrel(reader, this.#version));
+    } else {
+      if (type === CONNACK) this.#handlers.connack(bytes[body + 1] ?? 0);
+      this.push(Buffer.from(bytes.subarray(start, end)));
+    }
   }
 
   /** What comes out is little, and must not wait: there is nothing to hold back. */
@@ -61,3 +112,6 @@ export class Tap extends Duplex {
     done(error);
   }
 }
+
+const malformed = (what: string): HeadwaterError =>
+  new HeadwaterError('MQTT_MALFORMED', `the broker does not speak MQTT as it should: ${what}`, { retryable: true });

@@ -3,7 +3,8 @@ import { promisify } from 'node:util';
 import { HeadwaterError } from '../../../contract/index.ts';
 import type { Rights } from './access.ts';
 
-const derive = promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt);
+/** Two at a time, so that devices which come back together take neither 64 MiB nor all of Node's threads. */
+const derive = inTwoRows(promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt));
 /** 16 MiB and some 30 ms on a Raspberry Pi: dear for a guesser, bearable when all devices come back at once. */
 const COST = { N: 16_384, r: 8, p: 1 };
 const HASH = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([\w+/=-]+)\$([\w+/=-]+)$/;
@@ -40,3 +41,14 @@ export async function checkPassword(accounts: Accounts, username: string, passwo
 }
 
 const UNKNOWN = `scrypt$${COST.N}$${COST.r}$${COST.p}$${'A'.repeat(22)}==$${'A'.repeat(43)}=`;
+
+function inTwoRows<A extends unknown[], T>(work: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  const rows: [Promise<unknown>, Promise<unknown>] = [Promise.resolve(), Promise.resolve()];
+  let calls = 0;
+  return (...args) => {
+    const row = calls++ % 2;
+    const result = rows[row]!.then(() => work(...args));
+    rows[row] = result.catch(() => {});
+    return result;
+  };
+}

@@ -4,11 +4,17 @@ import { FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
 import type { Access } from './access.ts';
 import type { Flow, Flowing } from './flow.ts';
 import {
+  ackOf,
+  bytesOfAcks,
   CONNECT,
+  checkTopic,
   DISCONNECT,
   PacketError,
   PacketReader,
+  PUBACK,
+  PUBCOMP,
   PUBLISH,
+  PUBREC,
   PUBREL,
   type Publish,
   readPublish,
@@ -17,9 +23,6 @@ import {
 
 /** Of a CONNECT. */
 const FIRST_BYTE = 0x10;
-const PUBACK = 0x40;
-const PUBREC = 0x50;
-const PUBCOMP = 0x70;
 /** What acknowledges a message of each QoS. */
 const ACKS = [0, PUBACK, PUBREC] as const;
 /** QoS 2 messages of a connection that the device has not released. */
@@ -149,9 +152,7 @@ export class DeviceConnection implements Flowing {
     const acks = this.#acks;
     if (acks.length > 0 && this.#state !== 'over' && this.socket.writable) {
       this.#acks = [];
-      const bytes = Buffer.allocUnsafe(acks.length * 4);
-      for (const [at, ack] of acks.entries()) bytes.writeUInt32BE(ack, at * 4);
-      if (!this.socket.write(bytes)) this.#congested = true;
+      if (!this.socket.write(bytesOfAcks(acks))) this.#congested = true;
     }
     if (this.socket.isPaused()) this.resume();
   }
@@ -182,8 +183,11 @@ export class DeviceConnection implements Flowing {
     if ((type === CONNECT) !== (this.#state === 'new')) {
       throw NO_CONNECT;
     }
-    if (type === PUBLISH) this.#publish(readPublish(reader));
-    else if (type === PUBREL) this.#release(readPubrel(reader));
+    if (type === PUBLISH) {
+      const message = readPublish(reader);
+      checkTopic(reader, message.topic);
+      this.#publish(message);
+    } else if (type === PUBREL) this.#release(readPubrel(reader));
     else this.#passOn(type, reader.bytes.subarray(reader.start, reader.end));
   }
 
@@ -274,5 +278,3 @@ const NO_CONNECT = new PacketError(
   'PACKET_MALFORMED',
   'something else than one CONNECT in the first packet of a connection',
 );
-
-const ackOf = (type: number, packetId: number): number => ((type << 24) | (2 << 16) | packetId) >>> 0;

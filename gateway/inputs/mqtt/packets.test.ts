@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import mqtt from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
-import { PacketReader, type Publish, readPublish } from './packets.ts';
+import {
+  ackOf,
+  bytesOfAcks,
+  checkTopic,
+  PacketReader,
+  PUBACK,
+  PUBCOMP,
+  PUBREC,
+  type Publish,
+  readPublish,
+  readPubrel,
+} from './packets.ts';
 
 const publish = fc.record({
   cmd: fc.constant('publish' as const),
@@ -64,12 +75,54 @@ describe('a packet is refused', () => {
     ['with a topic that is not UTF-8', [0x30, 3, 0, 1, 0xff], 'PACKET_MALFORMED'],
     ['with a null in its topic', [0x30, 3, 0, 1, 0], 'PACKET_MALFORMED'],
     ['whose length never ends', [0x30, 0xff, 0xff, 0xff, 0xff, 1], 'PACKET_MALFORMED'],
+    ['as a PUBREL with packet id 0', [0x62, 2, 0, 0], 'PACKET_MALFORMED'],
     ['that is larger than 64 KiB, before it has come', [0x30, 0xff, 0xff, 0x7f], 'PACKET_TOO_LARGE'],
   ])('%s', (_name, bytes, code) => {
     const reader = new PacketReader();
     reader.push(Buffer.from(bytes));
     expect(() => {
-      while (reader.next()) readPublish(reader);
+      while (reader.next()) {
+        if (reader.head >> 4 === 6) readPubrel(reader);
+        else checkTopic(reader, readPublish(reader).topic);
+      }
     }).toThrow(expect.objectContaining({ code }));
   });
+});
+
+test('of a packet larger than it may be the beginning is given out, and what follows it is found', () => {
+  const large = mqtt.generate({
+    cmd: 'publish',
+    topic: 'a',
+    payload: 'x'.repeat(1_000),
+    qos: 0,
+    dup: false,
+    retain: false,
+  });
+  const small = mqtt.generate({ cmd: 'publish', topic: 'b', payload: 'y', qos: 0, dup: false, retain: false });
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1 }), (cuts) => {
+      const stream = Buffer.concat([small, large, small]);
+      const reader = new PacketReader(100);
+      const found: [string, number, number][] = [];
+      for (let at = 0, i = 0; at < stream.length; i++) {
+        const end = at + cuts[i % cuts.length]!;
+        reader.push(stream.subarray(at, end));
+        at = end;
+        while (reader.next()) {
+          const { topic, payload } = readPublish(reader);
+          found.push([topic, payload.length, reader.size]);
+        }
+      }
+      expect(found).toEqual([
+        ['b', 1, small.length],
+        ['a', 94, large.length],
+        ['b', 1, small.length],
+      ]);
+    }),
+  );
+});
+
+test('acknowledgements are four bytes each', () => {
+  const bytes = bytesOfAcks([ackOf(PUBACK, 1), ackOf(PUBREC, 258), ackOf(PUBCOMP, 65_535)]);
+  expect([...bytes]).toEqual([0x40, 2, 0, 1, 0x50, 2, 1, 2, 0x70, 2, 255, 255]);
 });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { TOPICS } from '../../contract/index.ts';
 import type { WindowTopic } from '../../streams/core/index.ts';
 import type { Store } from '../sinks/index.ts';
+import { episodesView } from './episodes-view.ts';
 import type { FrameBuilder } from './frames.ts';
 import { ownView } from './own-view.ts';
 import type { Recent } from './recent.ts';
@@ -37,6 +38,7 @@ export function addApi(app: FastifyInstance, { store, recent, frames, clock, sum
   app.get('/api/gateways', () => store.gateways());
   app.get('/api/silences', () => store.current(TOPICS.silences.name));
   app.get('/api/sites', () => sitesView(store, clock()));
+  app.get('/api/episodes', (request) => episodesView(store, ListQuery.parse(request.query).limit, clock()));
   app.get('/api/health', () => store.health());
   app.get('/api/series', () => seriesViews(store, recent, clock()));
   app.get('/api/readings', (request) => {

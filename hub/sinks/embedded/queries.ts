@@ -42,6 +42,8 @@ export interface Queries {
   latest<T extends WindowValue>(topic: string, since: number): T[];
   /** Windows of one series in order of time. */
   series<T extends WindowValue>(topic: string, series: string, from: number, to: number): T[];
+  /** Windows of all series that begin between two times, the latest first. */
+  newest<T extends WindowValue>(topic: string, from: number, to: number, limit: number): T[];
   /** The series of a topic with the highest count between two times. */
   busiest(topic: string, from: number, to: number, limit: number): string[];
   /** Counts of all series of a topic by window. `errors` is the sum of count × errorShare where the windows have that. */
@@ -69,6 +71,9 @@ export function prepareQueries(db: DatabaseSync): Queries {
   const latest = db.prepare('SELECT value FROM series WHERE topic = ? AND start >= ? ORDER BY series');
   const series = db.prepare(
     'SELECT value FROM windows WHERE topic = ? AND series = ? AND start >= ? AND start < ? ORDER BY start',
+  );
+  const newest = db.prepare(
+    'SELECT value FROM windows WHERE topic = ? AND start >= ? AND start < ? ORDER BY start DESC, series LIMIT ?',
   );
   const busiest = db.prepare(
     `SELECT series FROM windows WHERE topic = ? AND start >= ? AND start < ?
@@ -106,6 +111,8 @@ export function prepareQueries(db: DatabaseSync): Queries {
     latest: <T>(topic: string, since: number) => latest.all(topic, since).map(value<T>),
     series: <T>(topic: string, name: string, from: number, to: number) =>
       series.all(topic, name, from, to).map(value<T>),
+    newest: <T>(topic: string, from: number, to: number, limit: number) =>
+      newest.all(topic, from, to, limit).map(value<T>),
     busiest: (topic, from, to, limit) => busiest.all(topic, from, to, limit).map((row) => String(row.series)),
     counts: (topic, from, to) =>
       counts.all(topic, from, to).map((row) => ({

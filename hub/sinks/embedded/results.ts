@@ -5,6 +5,7 @@ import {
   ComfortWindow,
   DeadLetter,
   decode,
+  Episode,
   GatewayStatus,
   HEADER,
   Health,
@@ -19,6 +20,7 @@ import {
   TOPICS,
   TransactionWindow,
   timestamp,
+  WebSiteWindow,
   WebWindow,
 } from '../../../contract/index.ts';
 import type { IncomingRecord } from '../../../kafka/index.ts';
@@ -50,7 +52,9 @@ export type WindowValue =
   | ComfortWindow
   | SiteComfortWindow
   | WebWindow
+  | WebSiteWindow
   | TransactionWindow
+  | Episode
   | OwnWindow;
 
 /** What a batch of one topic held, by kind. */
@@ -111,6 +115,9 @@ const ACCEPT: Readonly<Record<string, Accept>> = {
   [webRequests1m.name]: acceptWindow(webRequests1m.name, WebWindow),
   [transactions10s.name]: acceptWindow(transactions10s.name, TransactionWindow),
   [transactions1m.name]: acceptWindow(transactions1m.name, TransactionWindow),
+  [TOPICS.webSite10s.name]: acceptWindow(TOPICS.webSite10s.name, WebSiteWindow),
+  [TOPICS.webSite1m.name]: acceptWindow(TOPICS.webSite1m.name, WebSiteWindow),
+  [TOPICS.episodes.name]: acceptWindow(TOPICS.episodes.name, Episode),
   [TOPICS.anomalies.name]: accept(Anomaly, (into, value) => into.anomalies.push(value)),
   [TOPICS.alerts.name]: accept(Alert, (into, value) => into.alerts.push(value)),
   [TOPICS.gateways.name]: accept(GatewayStatus, (into, value, record) =>

@@ -22,8 +22,11 @@ export const WINDOW_RETENTION: Readonly<Record<string, Retention>> = {
   [TOPICS.siteComfort1m.name]: ONE_MINUTE,
   [TOPICS.webRequests10s.name]: TEN_SECONDS,
   [TOPICS.webRequests1m.name]: ONE_MINUTE,
+  [TOPICS.webSite10s.name]: TEN_SECONDS,
+  [TOPICS.webSite1m.name]: ONE_MINUTE,
   [TOPICS.transactions10s.name]: TEN_SECONDS,
   [TOPICS.transactions1m.name]: ONE_MINUTE,
+  [TOPICS.episodes.name]: ONE_MINUTE,
 };
 
 /** Of windows of a job that was added to the hub. */

@@ -1,5 +1,6 @@
 // Puts the sections together and hands them what the server tells.
 import { setBadge, setNow, text, tickAges } from './dom.js';
+import { episodes } from './episodes.js';
 import { alerts, anomalies } from './findings.js';
 import { duration } from './format.js';
 import { gateways } from './gateways.js';
@@ -60,6 +61,7 @@ const makers = {
   alerts,
   anomalies,
   sites,
+  episodes,
   web,
   transactions,
   own,

@@ -135,7 +135,7 @@ export class SeriesStore {
       start,
       end,
       closesAt: session ? end + 1 : end,
-      state: saved ? JSON.stringify(saved[3]) : this.#aggregation.start(),
+      state: this.#stateOf(saved),
       revision: saved?.[0] ?? 0,
       due: due && { watermark: due[0], at: due[1] },
       keepUntil,
@@ -147,6 +147,11 @@ export class SeriesStore {
     slot.windows.splice(placeOf(slot, start), 0, window);
     series.windows++;
     return window;
+  }
+
+  #stateOf(saved: SavedWindow | undefined): Window['state'] {
+    if (saved === undefined) return this.#aggregation.start();
+    return saved[2] === null ? JSON.stringify(saved[3]) : this.#aggregation.load(saved[3]);
   }
 
   /** A window's time is over, and that of all its series could still put into it. */
@@ -215,28 +220,38 @@ export class SeriesStore {
     }
   }
 
-  /** Takes entries in any order. @returns all series and windows */
+  /** Takes the entries of `snapshot`. @returns all series and windows */
   load(
-    entries: ReadonlyMap<string, unknown>,
+    series: readonly StateChange[],
+    windows: readonly StateChange[],
     origin: (name: string) => Origin,
   ): { series: Series[]; windows: Window[] } {
-    const windows: Window[] = [];
-    for (const [key, value] of entries) {
-      if (!key.startsWith('s/')) continue;
+    for (const { key, value } of series) {
       const [originName, columns, forgottenUntil, keepUntil] = value as SavedSeries;
-      const series = this.create(key.slice(2), origin(originName), columns);
-      series.keepUntil = keepUntil;
-      for (const [i, until] of forgottenUntil.entries()) series.slots[i]!.forgottenUntil = until;
+      const one = this.create(key.slice(2), origin(originName), columns);
+      one.keepUntil = keepUntil;
+      for (const [i, until] of forgottenUntil.entries()) one.slots[i]!.forgottenUntil = until;
     }
-    for (const [key, value] of entries) {
-      if (!key.startsWith('w/')) continue;
-      const [, size, start] = key.split('/', 3);
-      const series = this.#series.get(key.slice(4 + size!.length + start!.length))!;
+    const loaded = windows.map(({ key, value }) => {
+      const start = key.indexOf('/', 2) + 1;
+      const name = key.indexOf('/', start) + 1;
       const saved = value as SavedWindow;
-      windows.push(this.createWindow(series, Number(size), Number(start), saved[1], saved));
-    }
-    return { series: [...this.#series.values()], windows };
+      const of = this.#series.get(key.slice(name))!;
+      return this.createWindow(
+        of,
+        Number(key.slice(2, start - 1)),
+        Number(key.slice(start, name - 1)),
+        saved[1],
+        saved,
+      );
+    });
+    return { series: [...this.#series.values()], windows: loaded };
   }
+}
+
+/** Whether an entry is a series'; the others are windows'. */
+export function isSeries({ key }: StateChange): boolean {
+  return key.startsWith('s/');
 }
 
 function saveSeries({ name, origin, columns, slots, keepUntil }: Series): StateChange {

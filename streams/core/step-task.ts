@@ -175,10 +175,16 @@ export class StepTask implements Task {
 
   restore(changes: Iterable<StateChange>): void {
     for (const change of changes) {
-      const [, number, key] = /^(?:([0-9]+):)?(.*)$/s.exec(change.key)!;
-      const name = LETTERS[key!.charAt(0)];
-      const part = name && this.#parts[name][Number(number ?? 0)];
-      part?.restore(number === undefined ? change : { key: key!, value: change.value });
+      const { key, value } = change;
+      const name = LETTERS[key.charAt(0)];
+      if (name !== undefined) {
+        this.#parts[name][0]?.restore(change);
+        continue;
+      }
+      const behind = key.indexOf(':') + 1;
+      const numbered = LETTERS[key.charAt(behind)];
+      const part = numbered && this.#parts[numbered][Number(key.slice(0, behind - 1))];
+      part?.restore({ key: key.slice(behind), value });
     }
     this.#restored = true;
   }

@@ -42,7 +42,7 @@ export interface Task {
   takeChanges(): StateChange[];
   /** The whole state. */
   snapshot(): Iterable<StateChange>;
-  /** Applies what `takeChanges` or `snapshot` of an earlier life gave, in order, before the first `process`. */
+  /** Takes up the state of an earlier life, before the first `process`: each entry once, as it last was, in any order. */
   restore(changes: Iterable<StateChange>): void;
 }
 

@@ -3,7 +3,16 @@ import { Closing } from './closing.ts';
 import type { Origin } from './event-time.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
 import type { WindowSize, WindowsTo } from './plan.ts';
-import { collected, type Kind, type Series, SeriesStore, type Slot, type Window, windowAt } from './series.ts';
+import {
+  collected,
+  isSeries,
+  type Kind,
+  type Series,
+  SeriesStore,
+  type Slot,
+  type Window,
+  windowAt,
+} from './series.ts';
 import { growSession, isInside, openSession, touching } from './sessions.ts';
 import type { InputRecord, OutputRecord, StateChange } from './task.ts';
 import { windowRows } from './window-rows.ts';
@@ -44,7 +53,7 @@ export class Windows {
   readonly #inputs: unknown[];
   readonly #store: SeriesStore;
   readonly #closing: Closing;
-  #restored: Map<string, unknown> | undefined;
+  #restored: { readonly series: StateChange[]; readonly windows: StateChange[] } | undefined;
 
   constructor(declaration: WindowsTo, { origin, put, late }: WindowsOptions) {
     this.#declaration = declaration;
@@ -206,16 +215,15 @@ export class Windows {
     return this.#store.snapshot();
   }
 
-  restore({ key, value }: StateChange): void {
-    this.#restored ??= new Map();
-    if (value === undefined) this.#restored.delete(key);
-    else this.#restored.set(key, value);
+  restore(entry: StateChange): void {
+    this.#restored ??= { series: [], windows: [] };
+    this.#restored[isSeries(entry) ? 'series' : 'windows'].push(entry);
   }
 
   /** Takes up what was restored; to be called when everything else of the task has been. */
   settle(): void {
     if (this.#restored === undefined) return;
-    const { series, windows } = this.#store.load(this.#restored, this.#origin);
+    const { series, windows } = this.#store.load(this.#restored.series, this.#restored.windows, this.#origin);
     this.#restored = undefined;
     this.#closing.settle(series, windows);
   }

@@ -23,9 +23,13 @@ export async function startBenchCluster(extra: readonly Topic[] = []): Promise<B
   return { as, close: () => kafka.close() };
 }
 
-/** Runs a file of this folder as a process of its own, so that its CPU time is its own, and gives back what it answers to `message`. */
-export async function inProcess<T>(file: string, message: unknown): Promise<T> {
-  const child = fork(new URL(file, import.meta.url), { execArgv: process.execArgv, serialization: 'advanced' });
+/**
+ * Runs a file of this folder as a process of its own, so that its CPU time is its own, and gives back what it answers to `message`. `flags` are for
+ * Node.
+ */
+export async function inProcess<T>(file: string, message: unknown, flags: readonly string[] = []): Promise<T> {
+  const execArgv = [...process.execArgv, ...flags];
+  const child = fork(new URL(file, import.meta.url), { execArgv, serialization: 'advanced' });
   try {
     child.send(message as object);
     return await new Promise<T>((resolve, reject) => {

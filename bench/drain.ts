@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Entry } from '../gateway/buffer/index.ts';
 import { openBuffer } from '../gateway/buffer/index.ts';
 import type { KafkaSettings } from '../kafka/index.ts';
+import pkg from '../package.json' with { type: 'json' };
 import { inProcess, startBenchCluster } from './cluster.ts';
 import type { Drain, DrainAnswer } from './drain-process.ts';
 import { print, readSettings, round } from './settings.ts';
@@ -33,12 +34,8 @@ export async function measureDrain(
     const startedAt = performance.now();
     await fill(dir, readings);
     const filledPerSecond = Math.round((readings / (performance.now() - startedAt)) * 1000);
-    const answer = await inProcess<DrainAnswer>('./drain-process.ts', {
-      kafka,
-      dir,
-      readings,
-      liveRate,
-    } satisfies Drain);
+    const drain: Drain = { kafka, dir, readings, liveRate };
+    const answer = await inProcess<DrainAnswer>('./drain-process.ts', drain, pkg.gatewayFlags);
     return { filledPerSecond, ...answer };
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -1,33 +1,25 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
 import { stringify } from 'yaml';
-import { headwater } from '../cli/support.ts';
 import { provision } from '../hub/topics/index.ts';
 import { freePorts, startProcess, startTestKafka } from '../infra/local/index.ts';
-import pkg from '../package.json' with { type: 'json' };
+import { builtBinary, type GatewayProgram, SOURCE, unitEnvironment } from './gateway-program.ts';
 import { print, readSettings, round } from './settings.ts';
 
-type Program = (args: readonly string[]) => { command: string; args: string[] };
 type Settings = { quietSeconds: number; rate: number; seconds: number };
 
 /** What a gateway with little to do costs: from the sources and, where `npm run package` has built it, as the single binary. */
 export async function run(args: string[]): Promise<void> {
   const settings = readSettings(args, { quietSeconds: 30, rate: 100, seconds: 30 });
-  const binary = resolve(import.meta.dirname, `../dist/headwater-gateway-${pkg.version}-linux-${process.arch}`);
-  await measure('source', headwater, settings);
-  if (existsSync(binary)) {
-    // As after a boot: a file that was just written lies in memory whole, and is then counted whole.
-    spawnSync('sync', [binary], { stdio: 'ignore' });
-    spawnSync('dd', [`if=${binary}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
-    await measure('binary', (args) => ({ command: binary, args: [...args] }), settings);
-  }
+  await measure(SOURCE, settings);
+  const binary = builtBinary();
+  if (binary) await measure(binary, settings);
 }
 
-async function measure(program: string, start: Program, settings: Settings): Promise<void> {
+async function measure({ program, command }: GatewayProgram, settings: Settings): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'headwater-bench-'));
   const kafka = await startTestKafka();
   let kafkaRuns = true;
@@ -50,9 +42,8 @@ async function measure(program: string, start: Program, settings: Settings): Pro
     const startedAt = performance.now();
     const gateway = await startProcess({
       name: 'gateway',
-      ...start(['gateway', 'run', '--config', config]),
-      // As in the unit of the Debian package.
-      env: { MALLOC_ARENA_MAX: '1' },
+      ...command(['gateway', 'run', '--config', config]),
+      env: unitEnvironment(),
       readyWhen: (line) => line.includes('"msg":"listening"'),
     });
     try {

@@ -2,19 +2,26 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { headwater } from '../cli/support.ts';
+import { HeadwaterError } from '../contract/index.ts';
 import { provision } from '../hub/topics/index.ts';
 import { freePorts, openAuthority, type RunningProcess, startProcess, startTestKafka } from '../infra/local/index.ts';
 import { inProcess } from './cluster.ts';
+import { builtBinary, SOURCE, unitEnvironment } from './gateway-program.ts';
 import type { Load, LoadAnswer } from './mqtt-load.ts';
 import { print, readSettings, round } from './settings.ts';
 
+const SAMPLE_MS = 500;
+
 /**
  * MQTT QoS 1 through a whole gateway process: acknowledged after the sync, and forwarded to a real broker. `forward=0`: Kafka is away, and the
- * buffer keeps everything.
+ * buffer keeps everything. `seconds=60`: for a minute, however many that are. `binary=1`: as the single binary that `npm run package` built.
+ * @throws HeadwaterError `USAGE`
  */
 export async function run(args: string[]): Promise<void> {
-  const settings = readSettings(args, { messages: 300_000, clients: 10, window: 500, forward: 1 });
+  const defaults = { messages: 300_000, seconds: 0, clients: 10, window: 500, forward: 1, binary: 0 };
+  const settings = readSettings(args, defaults);
+  const program = settings.binary === 0 ? SOURCE : builtBinary();
+  if (!program) throw new HeadwaterError('USAGE', 'there is no single binary for this machine yet: npm run package');
   const dir = mkdtempSync(join(tmpdir(), 'headwater-bench-'));
   const kafka = settings.forward === 0 ? await noKafka(dir) : await startKafka();
   let gateway: RunningProcess | undefined;
@@ -35,15 +42,20 @@ export async function run(args: string[]): Promise<void> {
     );
     gateway = await startProcess({
       name: 'gateway',
-      ...headwater(['gateway', 'run', '--config', config]),
+      ...program.command(['gateway', 'run', '--config', config]),
+      env: unitEnvironment(),
       readyWhen: (line) => line.includes('"msg":"listening"'),
     });
     const idleMb = await gateway.rss();
     const before = await figures(httpPort);
     const startedAt = performance.now();
+    const memory: number[] = [];
+    const sampling = setInterval(async () => memory.push(await gateway!.rss()), SAMPLE_MS);
     const load: Load = { port: mqttPort, username: 'bench', password: 'bench', ...settings };
     const sent = await inProcess<LoadAnswer>('./mqtt-load.ts', load);
+    clearInterval(sampling);
     let after = await figures(httpPort);
+    const behind = sent.acknowledged - after.forwarded;
     while (settings.forward !== 0 && after.forwarded < sent.acknowledged) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       after = await figures(httpPort);
@@ -53,18 +65,27 @@ export async function run(args: string[]): Promise<void> {
     print({
       bench: 'ingest',
       messagesPerSecond: Math.round(sent.acknowledged / sent.seconds),
-      ...(settings.forward !== 0 && { forwardedPerSecond: Math.round(after.forwarded / seconds) }),
+      ...(settings.forward !== 0 && { forwardedPerSecond: Math.round(after.forwarded / seconds), behind }),
       cpuSeconds: round(after.cpuSeconds - before.cpuSeconds, 2),
       microsecondsPerMessage: round(((after.cpuSeconds - before.cpuSeconds) / sent.acknowledged) * 1e6, 1),
       rssMb: Math.round(gateway.peakRss()),
+      rssMiddleMb: mean(memory, 0.4, 0.6),
+      rssEndMb: mean(memory, 0.9, 1),
       idleRssMb: Math.round(idleMb),
       ...settings,
+      messages: sent.acknowledged,
     });
   } finally {
     await gateway?.stop();
     await kafka.close();
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Of a part of the samples. */
+function mean(samples: readonly number[], from: number, to: number): number {
+  const part = samples.slice(Math.floor(samples.length * from), Math.ceil(samples.length * to));
+  return Math.round(part.reduce((sum, sample) => sum + sample, 0) / Math.max(1, part.length));
 }
 
 interface BenchKafka {

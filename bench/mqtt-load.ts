@@ -9,6 +9,8 @@ export interface Load {
   readonly password: string;
   readonly clients: number;
   readonly messages: number;
+  /** For so long instead, if more than 0. */
+  readonly seconds?: number;
   /** Unacknowledged messages of one client. */
   readonly window: number;
 }
@@ -18,14 +20,18 @@ export interface LoadAnswer {
   readonly acknowledged: number;
 }
 
-function client(load: Load, number: number, messages: number): Promise<void> {
+/** Gives how many were acknowledged. */
+function client(load: Load, number: number, messages: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = connect(load.port, '127.0.0.1').setNoDelay(true);
     const parser = mqtt.parser();
     let [sent, acknowledged, messageId] = [0, 0, 0];
+    let wanted = load.seconds ? Number.POSITIVE_INFINITY : messages;
+    const until = performance.now() + (load.seconds || Number.POSITIVE_INFINITY) * 1000;
     const pump = () => {
+      if (performance.now() >= until) wanted = Math.min(wanted, sent);
       const packets: Buffer[] = [];
-      while (sent < messages && sent - acknowledged < load.window) {
+      while (sent < wanted && sent - acknowledged < load.window) {
         sent++;
         messageId = (messageId % 65_535) + 1;
         const value = (20 + (sent % 100) / 10).toFixed(1);
@@ -40,14 +46,14 @@ function client(load: Load, number: number, messages: number): Promise<void> {
       if (packet.cmd === 'connack') {
         if (packet.returnCode !== 0) reject(new Error(`the gateway refuses the connection: ${packet.returnCode}`));
         pump();
-      } else if (packet.cmd === 'puback' && ++acknowledged === messages) {
-        socket.end();
-        resolve();
-      }
+      } else if (packet.cmd === 'puback') acknowledged++;
     });
     socket.on('data', (bytes) => {
       parser.parse(bytes);
       pump();
+      if (acknowledged < wanted) return;
+      socket.end();
+      resolve(acknowledged);
     });
     socket.on('error', reject);
     const { username } = load;
@@ -67,7 +73,8 @@ function client(load: Load, number: number, messages: number): Promise<void> {
 process.once('message', async (load: Load) => {
   const each = Math.floor(load.messages / load.clients);
   const startedAt = performance.now();
-  await Promise.all(Array.from({ length: load.clients }, (_, i) => client(load, i + 1, each)));
-  const answer: LoadAnswer = { seconds: (performance.now() - startedAt) / 1000, acknowledged: each * load.clients };
+  const counts = await Promise.all(Array.from({ length: load.clients }, (_, i) => client(load, i + 1, each)));
+  const acknowledged = counts.reduce((sum, count) => sum + count, 0);
+  const answer: LoadAnswer = { seconds: (performance.now() - startedAt) / 1000, acknowledged };
   process.send?.(answer);
 });

@@ -28,10 +28,10 @@ export function messagesOf(batches: readonly TopicBatch[]): kafkajs.TopicMessage
 export function cheaplyGrouped(messages: kafkajs.Message[]): kafkajs.Message[] {
   const reduce = (add: Add, groups: Groups): Groups => {
     for (const message of messages) {
-      for (const partition in add({}, message)) {
-        groups[partition] ??= [];
-        groups[partition].push(message);
-      }
+      // A partition that has a group was asked for in this attempt already.
+      const known = groups[message.partition ?? -1];
+      if (known) known.push(message);
+      else add(groups, message);
     }
     return groups;
   };

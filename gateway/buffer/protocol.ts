@@ -34,20 +34,28 @@ export type Answer =
 export const KINDS: readonly RawKind[] = ['reading', 'rejected', 'evicted'];
 export const OUTCOMES: readonly Outcome[] = ['stored', 'duplicate', 'refused'];
 
+/** Kinds of ids by their number; 0: none. */
+const IDS = ['', 'frame', 'packet', 'inbound'] as const;
+/** In place of a client that is that of the id before: what comes together mostly is one client's, and its name is long. */
+const SAME = 0;
 /** In place of a number of entries: what is to be forgotten comes before them. Most submissions have nothing, and should carry nothing for it. */
 const FORGET = -1;
 const ALL_PACKETS = 0;
 
 export function packSubmissions(submissions: readonly Submission[]): Packed {
   const flat: (string | number | boolean)[] = [];
+  let last: string | undefined;
   for (const { entries, id, forget } of submissions) {
     if (forget) flat.push(FORGET, forget.client, forget.packetId ?? ALL_PACKETS);
     flat.push(entries.length);
     for (const entry of entries) flat.push(KINDS.indexOf(entry.kind), entry.alarm, entry.value, entry.ts);
-    if (!id) flat.push('');
-    else if (id.kind === 'frame') flat.push('frame', id.device, id.boot, id.number);
-    else if (id.kind === 'packet') flat.push('packet', id.client, id.packetId, id.dup, id.digest);
-    else flat.push('inbound', id.client, id.packetId);
+    flat.push(id ? IDS.indexOf(id.kind) : 0);
+    if (id?.kind === 'frame') flat.push(id.device, id.boot, id.number);
+    else if (id) {
+      flat.push(id.client === last ? SAME : id.client, id.packetId);
+      if (id.kind === 'packet') flat.push(id.dup, id.digest);
+      last = id.client;
+    }
   }
   return flat;
 }
@@ -55,7 +63,13 @@ export function packSubmissions(submissions: readonly Submission[]): Packed {
 export function unpackSubmissions(flat: Packed): Submission[] {
   const submissions: Submission[] = [];
   let at = 0;
+  let last = '';
   const next = <T extends string | number | boolean>() => flat[at++] as T;
+  const nextClient = () => {
+    const client = next<string | typeof SAME>();
+    if (client !== SAME) last = client;
+    return last;
+  };
   while (at < flat.length) {
     const entries: Entry[] = [];
     let left = next<number>();
@@ -70,23 +84,23 @@ export function unpackSubmissions(flat: Packed): Submission[] {
       const kind = KINDS[next<number>()] as Entry['kind'];
       entries.push({ kind, alarm: next<boolean>(), value: next<string>(), ts: next<number>() });
     }
-    const id = unpackId(next);
+    const id = unpackId(next, nextClient);
     submissions.push(forget ? { entries, forget, ...(id && { id }) } : id ? { entries, id } : { entries });
   }
   return submissions;
 }
 
-function unpackId(next: <T extends string | number | boolean>() => T): DeviceId | undefined {
-  const kind = next<DeviceId['kind'] | ''>();
+function unpackId(next: <T extends string | number | boolean>() => T, nextClient: () => string): DeviceId | undefined {
+  const kind = IDS[next<number>()] ?? '';
   switch (kind) {
     case '':
       return undefined;
     case 'frame':
       return { kind, device: next(), boot: next(), number: next() };
     case 'packet':
-      return { kind, client: next(), packetId: next(), dup: next(), digest: next() };
+      return { kind, client: nextClient(), packetId: next(), dup: next(), digest: next() };
     case 'inbound':
-      return { kind, client: next(), packetId: next() };
+      return { kind, client: nextClient(), packetId: next() };
   }
 }
 

@@ -7,13 +7,24 @@ command
   .command('run')
   .description('run the hub until it is stopped')
   .option('--config <file>', 'configuration (YAML)')
+  .option(
+    '--reset-step <ids...>',
+    'forget the state of these steps first and compute them anew; no other hub may run them meanwhile',
+  )
   .addHelpText('after', '\nExample:\n  headwater hub run --config /etc/headwater/hub.yaml')
-  .action(async (options: { config?: string }) => {
+  .action(async (options: { config?: string; resetStep?: string[] }) => {
     const file = configFile(options.config, 'hub');
     const { loadHubConfig } = await import('../hub/config/index.ts');
     const config = loadHubConfig(file);
     const { runHub } = await import('../hub/main.ts');
     const log = openLog('hub');
+    if (options.resetStep) {
+      const [{ kafkaOf }, { loadJobs, resetSteps, steps }] = await Promise.all([
+        import('../hub/config/index.ts'),
+        import('../hub/jobs/index.ts'),
+      ]);
+      await resetSteps(options.resetStep, steps((await loadJobs(config.jobs)).jobs), kafkaOf(config).hub);
+    }
     const stopped = stopSignal();
     const hub = await runHub(config, log);
     log.info({ page: hub.page }, 'listening');

@@ -13,6 +13,7 @@ interface Options {
   port?: string;
   devices: string;
   jobs?: string[];
+  resetStep?: string[];
 }
 
 export const command = new Command('up')
@@ -25,6 +26,7 @@ export const command = new Command('up')
   .option('--port <n>', 'port of the live page')
   .option('--devices <n>', 'simulated MQTT devices', '24')
   .option('--jobs <files...>', 'TypeScript files with jobs of your own')
+  .option('--reset-step <ids...>', 'forget the state of these steps of jobs first, and compute them anew')
   .addHelpText(
     'after',
     '\nExamples:\n  headwater up\n  headwater up --for 60s --json\n  headwater up --brokers 3 --fresh',
@@ -35,13 +37,15 @@ async function up(options: Options): Promise<void> {
   const runFor = options.for === undefined ? undefined : duration(options.for);
   const { checkMachine, startPlatform, wipe } = await import('../infra/local/index.ts');
   await requireTools(checkMachine);
-  const [{ loadJobs, steps }, { provision }] = await Promise.all([
+  const [{ checkSteps, loadJobs, resetSteps, steps }, { provision }] = await Promise.all([
     import('../hub/jobs/index.ts'),
     import('../hub/topics/index.ts'),
   ]);
   const jobs = (options.jobs ?? []).map((file) => resolve(file));
   const own = await loadJobs(jobs);
-  steps(own.jobs);
+  const all = steps(own.jobs);
+  const reset = options.resetStep ?? [];
+  checkSteps(reset, all);
 
   const stopped = stopSignal();
   const dir = resolve(options.data);
@@ -57,7 +61,10 @@ async function up(options: Options): Promise<void> {
     simulate: ['--devices', options.devices],
     jobs,
     program: headwater,
-    provision: (kafka, replication) => provision(kafka, replication, [], own),
+    provision: async (kafka, replication) => {
+      await provision(kafka, replication, [], own);
+      await resetSteps(reset, all, kafka);
+    },
     onProgress: tell,
   });
   const platform = await Promise.race([starting, stopped.then(() => undefined)]);

@@ -11,6 +11,7 @@ import { silences } from './silences.ts';
 import { web } from './web.ts';
 
 export { loadJobs, NO_OWN_JOBS, type OwnJobs } from './own.ts';
+export { checkSteps, resetSteps } from './reset.ts';
 
 /** Of repartitioned records: as long as the records they come from. */
 const RETENTION_MS = 7 * 86_400_000;

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { blocksOf, type Clone, makeClone } from '../support/clone.ts';
 import { hasChromium, launch } from './stage.ts';
@@ -14,6 +14,9 @@ const commands = (page: typeof tutorial) => page.filter(({ info }) => info === '
 const PICTURE = resolve(import.meta.dirname, '../../docs/images/own-job.png');
 /** Set to the minutes of data that the page's picture should show, to make it anew. */
 const minutes = Number(process.env.HEADWATER_PICTURE_MINUTES ?? 0);
+
+// A whole platform starts, on a machine that may be busy.
+vi.setConfig({ testTimeout: 400_000 });
 
 let clone: Clone;
 let platform: Awaited<ReturnType<Clone['start']>> | undefined;
@@ -31,7 +34,7 @@ async function start(command: string): Promise<void> {
 
 /** Asks until the answer is what it must become. */
 async function until<T>(ask: () => Promise<T>, is: (answer: T) => boolean): Promise<T> {
-  const deadline = Date.now() + 90_000;
+  const deadline = Date.now() + 180_000;
   for (;;) {
     const answer = await ask().catch((error: Error) => error);
     if (!(answer instanceof Error) && is(answer)) return answer;

@@ -113,6 +113,8 @@ test('a second start on the same folder is refused with the process that has it'
 test.each([
   [['up', '--brokers', '2'], /Allowed choices are 1, 3/],
   [['up', '--for', 'soon'], /"soon" is not a time/],
+  [['up', '--reset-step', 'nothing'], /there is no step nothing to reset\. There are: intake, /],
+  [['up', '--jobs', '/nowhere.ts'], /there is no file \/nowhere\.ts/],
   [['topics', 'plan', '--config', '/nowhere.yaml'], /does not exist/],
   [['bench', 'nothing'], /there is no bench/],
   [['no-such-command'], /unknown command/],

@@ -1,0 +1,38 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HeadwaterError } from '../../contract/index.ts';
+import type { KafkaSettings } from '../../kafka/index.ts';
+import type { Step } from '../../streams/core/index.ts';
+import { resetStep } from '../../streams/runtime/index.ts';
+
+const TRIES = 30;
+const RETRY_MS = 1_000;
+
+/**
+ * Forgets the state and the input positions of some steps, so that they begin anew. No process may run them meanwhile.
+ * @throws HeadwaterError `USAGE` where there is no such step, and then none was reset; `KAFKA_…`
+ */
+export async function resetSteps(ids: readonly string[], all: readonly Step[], kafka: KafkaSettings): Promise<void> {
+  checkSteps(ids, all);
+  for (const id of ids) await reset(id, kafka);
+}
+
+/** A broker that has just started does not know at once which partitions it leads. */
+async function reset(id: string, kafka: KafkaSettings): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await resetStep({ id }, kafka);
+    } catch (error) {
+      if (!(error instanceof HeadwaterError && error.retryable) || tries === TRIES) throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+/** @throws HeadwaterError `USAGE` where there is no such step */
+export function checkSteps(ids: readonly string[], all: readonly Step[]): void {
+  const known = all.map(({ id }) => id);
+  const unknown = ids.filter((id) => !known.includes(id));
+  if (unknown.length === 0) return;
+  const message = `there is no step ${unknown.join(', ')} to reset. There are: ${known.join(', ')}`;
+  throw new HeadwaterError('USAGE', message);
+}

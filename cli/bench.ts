@@ -8,6 +8,8 @@ const BENCHES: Record<string, () => Promise<{ run(args: string[]): Promise<void>
   drain: () => import('../bench/drain.ts'),
   wear: () => import('../bench/wear.ts'),
   windows: () => import('../bench/windows.ts'),
+  restart: () => import('../bench/restart.ts'),
+  results: () => import('../bench/results.ts'),
   latency: () => import('../bench/latency.ts'),
 };
 

@@ -45,11 +45,11 @@ const bySite = placed.keyBy('site', reading('site'));
 const isTemperature = and(eq(reading('metric'), 'temperature'), eq(reading('unit'), 'Cel'));
 const isHumidity = and(eq(reading('metric'), 'humidity'), eq(reading('unit'), '%'));
 
+const temperature = field('temperature');
 /**
  * The discomfort index of E. C. Thom ("The Discomfort Index", Weatherwise 12, 1959) in Cel, of temperature in Cel and relative humidity in %, in the form of
  * B. D. Giles, C. Balafoutis and P. Maheras ("Too hot for comfort", International Journal of Biometeorology 34, 1990).
  */
-const temperature = field('temperature');
 const discomfort = minus(temperature, times(minus(0.55, times(0.0055, field('humidity'))), minus(temperature, 14.5)));
 
 /** Temperature and humidity of one window, and how they feel together; windows that lack one of them are not put out. */

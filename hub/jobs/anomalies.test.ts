@@ -78,6 +78,25 @@ test.each([
   },
 );
 
+test('an amount is judged by what the account itself has paid before, in that currency', () => {
+  const bench = new Bench(compile(amountAnomalies));
+  const pay = (account: string, currency: string, amount: number, n: number) => {
+    const { topic, value } = transaction(amount, T + n * 10_000);
+    bench.send(topic, { ...value, id: `${account}-${currency}-${n}`, account, currency }, { key: account });
+  };
+  for (let n = 0; n < LENGTH; n++) {
+    pay('grocer', 'EUR', wander(40, n), n);
+    pay('shipyard', 'EUR', wander(90_000, n), n);
+    pay('grocer', 'JPY', wander(7_000, n), n);
+  }
+  bench.take('anomalies');
+  pay('shipyard', 'EUR', 90_500, LENGTH);
+  pay('grocer', 'JPY', 7_050, LENGTH);
+  expect(bench.take('anomalies')).toEqual([]);
+  pay('grocer', 'EUR', 7_050, LENGTH);
+  expect(bench.take<Anomaly>('anomalies').map(({ series, value }) => [series, value])).toEqual([['grocer/EUR', 7_050]]);
+});
+
 test('what is older than the last value is not judged', () => {
   const { observe, anomalies } = watch(readingAnomalies, reading);
   for (let n = 0; n < LENGTH; n++) observe(wander(21, n), n);

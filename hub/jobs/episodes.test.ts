@@ -59,6 +59,15 @@ test('those further apart are two, and those of others are others', () => {
   ]);
 });
 
+test('a breach that is refined is one breach, with what it came to', () => {
+  const { breach, wait, told } = setUp();
+  breach('client-hammering', '10.0.0.1', 0, 150);
+  breach('client-hammering', '10.0.0.1', 10, 120);
+  breach('client-hammering', '10.0.0.1', 0, 300, { revision: 1 });
+  wait(22, 60);
+  expect(told().at(-1)).toMatchObject({ early: false, count: 2, most: 300 });
+});
+
 test('an alert says by how much', () => {
   const { breach, wait, alerted } = setUp();
   breach('login-failures', 'site', 0, 200, { value: 1 / 3 });

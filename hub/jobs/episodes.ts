@@ -1,5 +1,5 @@
 import { type Breach, TOPICS } from '../../contract/index.ts';
-import { count, eq, field, from, job, max } from '../../streams/core/index.ts';
+import { distinct, field, from, job, max } from '../../streams/core/index.ts';
 
 /** Breaches so far apart are two episodes. */
 const GAP_MS = 30_000;
@@ -12,18 +12,17 @@ const breach = field<Breach>;
  */
 export const episodes = job(
   'episodes',
-  from<Breach>(TOPICS.breaches, { time: breach('windowStart'), origin: breach('kind'), trusted: true })
-    .filter(eq(breach('revision'), 0))
-    .windows({
-      by: { kind: breach('kind'), subject: breach('subject') },
-      sizes: [{ gapMs: GAP_MS, to: TOPICS.episodes }],
-      select: {
-        count: count(),
-        most: max(breach('count')),
-        peak: max(breach('value')),
-        until: max(breach('windowEnd')),
-      },
-      emit: { earlyEveryMs: 1_000 },
-      graceMs: 3_600_000,
-    }),
+  from<Breach>(TOPICS.breaches, { time: breach('windowStart'), origin: breach('kind'), trusted: true }).windows({
+    by: { kind: breach('kind'), subject: breach('subject') },
+    sizes: [{ gapMs: GAP_MS, to: TOPICS.episodes }],
+    select: {
+      // A breach that is put out again, refined, is still one.
+      count: distinct(breach('windowStart')),
+      most: max(breach('count')),
+      peak: max(breach('value')),
+      until: max(breach('windowEnd')),
+    },
+    emit: { earlyEveryMs: 1_000 },
+    graceMs: 3_600_000,
+  }),
 );

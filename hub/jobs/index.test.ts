@@ -41,7 +41,9 @@ test('the shipped jobs read the state that earlier versions of them have written
     readings: '1-2eda8ff2',
     web: '1-2357f9aa',
     'web.by-path': '1-3125a8fd',
+    'web.by-site': '1-ffe2c09c',
     finance: '1-5ecb4710',
+    episodes: '1-fa8e3888',
     'anomalies.readings': '1-8b401109',
     'alerts.by-rule': '1-6d01930c',
   });

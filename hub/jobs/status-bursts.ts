@@ -8,10 +8,11 @@ const CLASSES: readonly { readonly kind: string; readonly shareOf: (window: WebS
   { kind: 'not-found', shareOf: ({ missingShare }) => missingShare },
 ];
 const FIRST_USUAL = 0.02;
-/** A burst is that many times the usual share, and at least so much more, of at least so many requests. */
+/** A burst is that many times the usual share, and at least so much more, of at least so many requests; chance does not bring it about: five standard deviations. */
 const TIMES_USUAL = 3;
 const MORE = 0.03;
 const LEAST_REQUESTS = 10;
+const DEVIATIONS = 5;
 /** What is usual follows a window of 100 requests and more by this share: it holds for some ten minutes. */
 const LEARNT = 0.02;
 /** During a burst it hardly learns, but what goes on for most of an hour is usual in the end. */
@@ -32,8 +33,9 @@ export function statusBursts(site: Flow<WebSiteWindow>): Plan {
       const learnt = CLASSES.map(({ kind, shareOf }) => {
         const before = usual[kind] ?? FIRST_USUAL;
         const share = shareOf(window);
-        const isBurst =
-          share > Math.max(before * TIMES_USUAL, before + MORE) && Math.round(share * count) >= LEAST_REQUESTS;
+        const chance = DEVIATIONS * Math.sqrt(before / count);
+        const limit = Math.max(before * TIMES_USUAL, before + MORE, before + chance);
+        const isBurst = share > limit && Math.round(share * count) >= LEAST_REQUESTS;
         if (isBurst) {
           const series = `${kind}/${subject}`;
           const breach: Breach = { series, windowStart, windowEnd, revision: 0, count, kind, subject, value: share };

@@ -78,7 +78,7 @@ async function up(options: Options): Promise<void> {
     process.stderr.write('          Ctrl-C stops everything; the next start goes on with this data.\n');
 
   try {
-    await (runFor === undefined ? stopped : Promise.race([sleep(runFor), stopped]));
+    await (runFor === undefined ? stopped : Promise.race([sleep(runFor, undefined, { ref: false }), stopped]));
     tell('stopping');
     if (runFor !== undefined) {
       await platform.drain();

@@ -7,8 +7,8 @@ export type TableRow = Readonly<Record<string, unknown>>;
 /** A row, or null where it was deleted, and since when, by the broker's clock (ms since the epoch). */
 type Version = readonly [from: number, row: TableRow | null];
 
-/** More versions of one key than this are not kept, however young. */
-const MOST_VERSIONS = 100;
+/** More versions of one key than this are not kept, however young: a week of one each ten minutes. */
+const MOST_VERSIONS = 1_000;
 
 /**
  * The compacted topics that a step joins: of each key the rows it has had, the oldest first, as far back as its history goes. A row is valid from the time

@@ -35,8 +35,9 @@ function client(load: Load, number: number, messages: number): Promise<number> {
         sent++;
         messageId = (messageId % 65_535) + 1;
         const value = (20 + (sent % 100) / 10).toFixed(1);
-        // About 200 bytes on the wire, as in the yardstick.
-        const payload = JSON.stringify({ ts: Date.now(), value: Number(value), unit: 'Cel', note: 'x'.repeat(110) });
+        // About 200 bytes on the wire, as in the yardstick; each with a number, so that a repeat can be told.
+        const note = `${sent}`.padEnd(110, 'x');
+        const payload = JSON.stringify({ ts: Date.now(), value: Number(value), unit: 'Cel', note });
         const topic = `devices/bench-${number}/temperature`;
         packets.push(mqtt.generate({ cmd: 'publish', topic, payload, qos: 1, messageId, dup: false, retain: false }));
       }

@@ -21,6 +21,8 @@ import type { Load } from './mqtt-load.ts';
 import { SUBSCRIBER_ID, type Subscriber, type SubscriberAnswer } from './mqtt-subscriber.ts';
 import { print, readSettings, round } from './settings.ts';
 
+/** An MQTT session has no more packet ids: with more messages waiting mosquitto sends some of them twice. */
+const MAX_BACKLOG = 60_000;
 /** Unacknowledged messages that the other subscribers let the broker have, as many as the gateway does. */
 const RECEIVE_MAXIMUM = 2_000;
 
@@ -41,7 +43,7 @@ interface Figures {
  * load comes, then with all of it waiting at the broker, where nobody but broker and subscriber needs the cores.
  */
 export async function run(args: string[]): Promise<void> {
-  const { rounds, ...settings } = readSettings(args, { messages: 200_000, clients: 10, window: 500, rounds: 3 });
+  const { rounds, ...asked } = readSettings(args, { messages: 200_000, clients: 10, window: 500, rounds: 3 });
   const program = findMosquitto('mosquitto_sub');
   if (program === undefined) {
     throw new HeadwaterError(
@@ -56,6 +58,7 @@ export async function run(args: string[]): Promise<void> {
   });
   try {
     for (const backlog of [false, true]) {
+      const settings = { ...asked, messages: backlog ? Math.min(asked.messages, MAX_BACKLOG) : asked.messages };
       const ours: Figures[] = [];
       const node: number[] = [];
       const c: number[] = [];
@@ -183,17 +186,18 @@ async function toGateway(
       await gateway.stop();
       await send(broker, settings);
       gateway = await start();
-      before = await figures(httpPort);
-      while (before.acknowledged === 0) before = await figures(httpPort);
     }
-    const startedAt = performance.now();
-    if (!backlog) await send(broker, settings);
-    let after = await figures(httpPort);
+    const sent = backlog ? undefined : send(broker, settings);
+    // From the first messages to the last, as with the others.
+    let first = before;
+    while (first.acknowledged === 0) first = await figures(httpPort);
+    let after = first;
     while (after.acknowledged < settings.messages) after = await figures(httpPort);
-    const seconds = (performance.now() - startedAt) / 1_000;
+    const seconds = (after.at - first.at) / 1_000;
+    await sent;
     await gateway.rss();
     return {
-      messagesPerSecond: (settings.messages - before.acknowledged) / seconds,
+      messagesPerSecond: (after.acknowledged - first.acknowledged) / seconds,
       cpuSeconds: after.cpuSeconds - (backlog ? 0 : before.cpuSeconds),
       rssMb: gateway.peakRss(),
     };
@@ -204,11 +208,13 @@ async function toGateway(
 }
 
 async function figures(port: number) {
-  await sleep(100);
+  await sleep(50);
   const get = async (path: string) => (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
+  const at = performance.now();
   const [metrics, status] = await Promise.all([get('metrics'), get('status')]);
   const value = (name: string) => Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)`, 'm').exec(metrics)?.[1]);
   return {
+    at,
     subscribed: status.includes('"state":"ok"'),
     acknowledged: value('headwater_gateway_readings_acknowledged_total'),
     cpuSeconds: value('process_cpu_seconds_total'),

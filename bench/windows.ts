@@ -1,3 +1,4 @@
+import pkg from '../package.json' with { type: 'json' };
 import { count, field, from, job, max, mean, min } from '../streams/core/index.ts';
 import { inProcess, startBenchCluster } from './cluster.ts';
 import { print, readSettings } from './settings.ts';
@@ -18,8 +19,9 @@ const windowsOf = (ms: number) =>
 export const minuteWindows = windowsOf(60_000);
 export const secondWindows = windowsOf(1_000);
 
-/** Runs a windows job in a process of its own until it has read `total` events. */
-export const runWindows = (task: WindowsTask): Promise<WindowsAnswer> => inProcess('./windows-process.ts', task);
+/** Runs a windows job in a process of its own, with the flags of a hub, until it has read `total` events. */
+export const runWindows = (task: WindowsTask): Promise<WindowsAnswer> =>
+  inProcess('./windows-process.ts', task, pkg.hubFlags);
 
 export async function run(args: string[]): Promise<void> {
   const settings = readSettings(args, { events: 1_000_000, devices: 1_000, warmUp: 0, everyMs: 1_000 });

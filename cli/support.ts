@@ -82,7 +82,7 @@ export function duration(text: string): number {
  * 50 MB and more.
  */
 export function headwater(args: readonly string[]): { command: string; args: string[] } {
-  const flags = args[0] === 'gateway' ? pkg.gatewayFlags : ['--max-semi-space-size=8', '--expose-gc'];
+  const flags = args[0] === 'gateway' ? pkg.gatewayFlags : pkg.hubFlags;
   return {
     command: process.execPath,
     args: [...process.execArgv, ...flags, resolve(import.meta.dirname, 'main.ts'), ...args],

@@ -48,8 +48,8 @@ export interface Series {
 }
 
 export interface Slot {
-  /** In the order of their starts. */
-  readonly windows: Window[];
+  /** In the order of their starts. Replaced, not changed: an array that grows takes room for sixteen more. */
+  windows: readonly Window[];
   /** The window last asked for: most records fall into the same one as the record before. */
   last: Window | undefined;
   /** End of the latest window forgotten. */
@@ -144,7 +144,7 @@ export class SeriesStore {
       changed: false,
     };
     const slot = series.slots[size]!;
-    slot.windows.splice(placeOf(slot, start), 0, window);
+    slot.windows = slot.windows.toSpliced(placeOf(slot, start), 0, window);
     series.windows++;
     return window;
   }
@@ -172,7 +172,7 @@ export class SeriesStore {
   dropWindow(window: Window): void {
     const { series } = window;
     const slot = series.slots[window.size]!;
-    slot.windows.splice(placeOf(slot, window.start), 1);
+    slot.windows = slot.windows.toSpliced(placeOf(slot, window.start), 1);
     if (slot.last === window) slot.last = undefined;
     series.windows--;
     window.forgotten = true;

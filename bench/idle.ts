@@ -9,11 +9,11 @@ import { freePorts, startProcess, startTestKafka } from '../infra/local/index.ts
 import { builtBinary, type GatewayProgram, SOURCE, unitEnvironment } from './gateway-program.ts';
 import { print, readSettings, round } from './settings.ts';
 
-type Settings = { quietSeconds: number; rate: number; seconds: number };
+type Settings = { quietSeconds: number; devices: number; rate: number; warmUpSeconds: number; seconds: number };
 
 /** What a gateway with little to do costs: from the sources and, where `npm run package` has built it, as the single binary. */
 export async function run(args: string[]): Promise<void> {
-  const settings = readSettings(args, { quietSeconds: 30, rate: 100, seconds: 30 });
+  const settings = readSettings(args, { quietSeconds: 30, devices: 10, rate: 100, warmUpSeconds: 20, seconds: 30 });
   await measure(SOURCE, settings);
   const binary = builtBinary();
   if (binary) await measure(binary, settings);
@@ -50,9 +50,13 @@ async function measure({ program, command }: GatewayProgram, settings: Settings)
       const readyMs = performance.now() - startedAt;
       await sleep(settings.quietSeconds * 1000);
       const idle = memory(gateway.pid);
-      const before = cpuSeconds(gateway.pid);
-      const sent = await publish(mqttPort, settings);
+      await using load = await startLoad(mqttPort, settings);
+      await sleep(settings.warmUpSeconds * 1000);
+      const [before, sentBefore] = [cpuSeconds(gateway.pid), load.acknowledged()];
+      await sleep(settings.seconds * 1000);
       const used = cpuSeconds(gateway.pid) - before;
+      const sent = load.acknowledged() - sentBefore;
+      await load[Symbol.asyncDispose]();
       const loaded = memory(gateway.pid);
       kafkaRuns = false;
       await kafka.close();
@@ -80,22 +84,37 @@ async function measure({ program, command }: GatewayProgram, settings: Settings)
   }
 }
 
-/** Sends `rate` readings a second, each in a message of its own; gives how many were acknowledged. */
-async function publish(port: number, { rate, seconds }: Settings): Promise<number> {
-  const client = await connectAsync(`mqtt://127.0.0.1:${port}`);
-  const until = performance.now() + seconds * 1000;
+interface Load extends AsyncDisposable {
+  acknowledged(): number;
+}
+
+/** Devices that together send `rate` readings a second, each in a message of its own and at its own moment, until disposed. */
+async function startLoad(port: number, { devices, rate }: Settings): Promise<Load> {
+  const ids = Array.from({ length: devices }, (_, n) => `device-${n}`);
+  const clients = await Promise.all(ids.map((clientId) => connectAsync(`mqtt://127.0.0.1:${port}`, { clientId })));
   let acknowledged = 0;
   let sent = 0;
-  for (let from = performance.now(), now = from; now < until; now = performance.now()) {
-    for (const due = ((now - from) / 1000) * rate; sent < due; sent++) {
-      void client
-        .publishAsync('devices/d/temperature', String(20 + (sent % 50) / 10), { qos: 1 })
-        .then(() => acknowledged++);
+  let ended = false;
+  const sending = (async () => {
+    for (const from = performance.now(); !ended; ) {
+      for (const due = ((performance.now() - from) / 1000) * rate; sent < due; sent++) {
+        const device = sent % devices;
+        void clients[device]!.publishAsync(`devices/${ids[device]}/temperature`, String(20 + (sent % 50) / 10), {
+          qos: 1,
+        }).then(() => acknowledged++);
+      }
+      await sleep(Math.max(1, (sent / rate) * 1000 - (performance.now() - from)));
     }
-    await sleep(20);
-  }
-  await client.endAsync();
-  return acknowledged;
+  })();
+  return {
+    acknowledged: () => acknowledged,
+    async [Symbol.asyncDispose]() {
+      if (ended) return;
+      ended = true;
+      await sending;
+      await Promise.all(clients.map((client) => client.endAsync()));
+    },
+  };
 }
 
 /** Resident memory in MB, and the part that no other process shares: the program's own code is not in it. */

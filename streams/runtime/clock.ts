@@ -46,6 +46,17 @@ export function within<T>(clock: Clock, ms: number, work: Promise<T>, timedOut: 
   });
 }
 
+/** Waits for work whose outcome is reported elsewhere; not longer than `ms`, and says so when it is late. */
+export function briefly(clock: Clock, ms: number, work: Promise<unknown>, onLate: () => void): Promise<void> {
+  const late = new Error('late');
+  return within(clock, ms, work, () => late).then(
+    () => {},
+    (error) => {
+      if (error === late) onLate();
+    },
+  );
+}
+
 /** How long to wait before the next attempt, ms: doubles from 250 ms to 15 s with each failure in a row, half of it chance. */
 export function backOff(failures: number, random: () => number = Math.random): number {
   const full = Math.min(15_000, 250 * 2 ** Math.min(failures, 10));

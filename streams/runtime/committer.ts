@@ -9,8 +9,8 @@ import type { TaskCounts } from './status.ts';
 const COMMIT_BYTES = 4 * 1_048_576;
 /** …and the task must rest when they come to this, the last commit still being under way. */
 const FULL_BYTES = 16 * 1_048_576;
-/** The broker aborts a transaction after 10 s; one that takes longer than this has no hope left. */
-const COMMIT_TIMEOUT_MS = 15_000;
+/** A transaction that takes so many times as long as the broker gives it has no hope left. */
+const HOPELESS_AFTER = 1.5;
 
 export interface CommitterOptions {
   readonly producer: TransactionalProducer;
@@ -18,6 +18,8 @@ export interface CommitterOptions {
   readonly stateTopic: string;
   readonly partition: number;
   readonly commitEveryMs: number;
+  /** The broker aborts a transaction after this. */
+  readonly timeoutMs: number;
   readonly clock: Clock;
   readonly counts: TaskCounts;
   /** Input offsets to go on from after what was processed so far. */
@@ -108,7 +110,7 @@ export class Committer {
   }
 
   async #commit(): Promise<void> {
-    const { producer, checkpoint, stateTopic, partition, clock, counts, stateLog } = this.#options;
+    const { producer, checkpoint, stateTopic, partition, clock, counts, stateLog, timeoutMs } = this.#options;
     if (checkpoint.snapshotDue) {
       // Where the log ends is not known: a later commit will ask again.
       this.#cutAt = await stateLog.end().catch(() => undefined);
@@ -125,7 +127,12 @@ export class Committer {
     const batches: TopicBatch[] = Array.from(outputs, ([topic, records]) => ({ topic, records }));
     batches.push({ topic: stateTopic, records: records.map((record) => ({ ...record, partition })) });
     this.#options.onTaken();
-    await within(clock, COMMIT_TIMEOUT_MS, producer.commit(batches), () => this.#timedOut());
+    try {
+      await within(clock, timeoutMs * HOPELESS_AFTER, producer.commit(batches), () => new Error('no answer'));
+    } catch (cause) {
+      // The broker says of a transaction it has aborted for its age only that its producer is fenced.
+      throw clock.now() - startedAt < timeoutMs ? cause : this.#timedOut(cause);
+    }
     counts.commits++;
     counts.lastCommitAt = clock.now();
     counts.commitMs += counts.lastCommitAt - startedAt;
@@ -133,9 +140,9 @@ export class Committer {
     if (snapshotComplete && this.#cutAt !== undefined) stateLog.cut(this.#cutAt);
   }
 
-  #timedOut(): HeadwaterError {
-    const { stateTopic, partition } = this.#options;
-    const message = `Kafka did not finish a commit of ${stateTopic}/${partition} in ${COMMIT_TIMEOUT_MS / 1_000} s`;
-    return new HeadwaterError('COMMIT_TIMED_OUT', message, { retryable: true });
+  #timedOut(cause: unknown): HeadwaterError {
+    const { stateTopic, partition, timeoutMs } = this.#options;
+    const message = `a commit of ${stateTopic}/${partition} took longer than ${timeoutMs / 1_000} s, and Kafka aborted it`;
+    return new HeadwaterError('COMMIT_TIMED_OUT', message, { retryable: true, cause });
   }
 }

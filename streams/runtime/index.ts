@@ -52,15 +52,17 @@ export function runStep(step: Step, options: RunOptions): { status(): StepStatus
 }
 
 /**
- * Forgets the state and the input positions of a step, so that it begins anew. No process may run it meanwhile.
+ * Forgets the state and the input positions of a step, and what it has repartitioned, so that it begins anew. No process may run it meanwhile, nor
+ * a step that reads what it repartitions, which must be reset too.
  * @throws HeadwaterError `KAFKA_…`
  */
-export async function resetStep(step: Pick<Step, 'id'>, kafka: KafkaSettings): Promise<void> {
+export async function resetStep(step: Pick<Step, 'id' | 'internal'>, kafka: KafkaSettings): Promise<void> {
   const admin = sharedAdmin(kafka);
-  const topic = stateTopicOf(step);
   try {
-    for (const { partition, high } of await admin.use((a) => a.offsets(topic))) {
-      await admin.use((a) => a.deleteRecords({ topic, partition, offset: high }));
+    for (const topic of [stateTopicOf(step), ...step.internal.map(({ name }) => name)]) {
+      for (const { partition, high } of await admin.use((a) => a.offsets(topic))) {
+        await admin.use((a) => a.deleteRecords({ topic, partition, offset: high }));
+      }
     }
   } finally {
     await admin.close();

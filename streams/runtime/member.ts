@@ -1,5 +1,5 @@
 import { type Consumer, openConsumer, type TopicPartition } from '../../kafka/index.ts';
-import { every, within } from './clock.ts';
+import { briefly, every } from './clock.ts';
 import type { PartitionReader, StepContext } from './context.ts';
 import type { TaskStatus } from './status.ts';
 import { TaskRunner } from './task-runner.ts';
@@ -63,8 +63,10 @@ export class Member {
     this.#closed = true;
     this.#stopTimers();
     await Promise.all([...this.#tasks.values()].map((task) => task.close(flush)));
-    const { clock } = this.#context;
-    await within(clock, LEAVE_MS, this.#consumer!.close(), () => new Error('late')).catch(() => {});
+    const { clock, log, step } = this.#context;
+    const fields = { step: step.id, waitedMs: LEAVE_MS };
+    const onLate = () => log.warn(fields, 'left the group without its answer; it notices by itself within seconds');
+    await briefly(clock, LEAVE_MS, this.#consumer!.close(), onLate);
   }
 
   /** Tasks that stay keep their state; the others end, and new ones begin. */

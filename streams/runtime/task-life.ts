@@ -12,14 +12,13 @@ import { setImmediate } from 'node:timers/promises';
 import { type IncomingBatch, openTransactionalProducer, type TransactionalProducer } from '../../kafka/index.ts';
 import type { InputRecord, Task } from '../core/index.ts';
 import { type Checkpoint, CheckpointWriter, changesOf, type Offsets } from './checkpoint.ts';
-import { within } from './clock.ts';
+import { briefly } from './clock.ts';
 import { Committer } from './committer.ts';
 import type { PartitionReader, StepContext } from './context.ts';
 import { Positions } from './positions.ts';
 import { StateLog } from './state-log.ts';
 import type { TaskCounts } from './status.ts';
 
-const TRANSACTION_TIMEOUT_MS = 10_000;
 /** An input that should have more records and gives none for this long counts as read: its last ones may be compacted away, or never show. */
 const INPUT_SILENCE_MS = 10_000;
 const LAST_COMMIT_MS = 3_000;
@@ -29,14 +28,15 @@ const SLICE = 1_000;
 type Phase = 'fencing' | 'restoring' | 'running' | 'ended';
 
 export class TaskLife {
+  readonly positions = new Positions();
   readonly #context: StepContext;
   readonly #reader: PartitionReader;
   readonly #counts: TaskCounts;
+  readonly #transactionMs: number;
   readonly #onEnded: (error: unknown) => void;
   readonly #inputs: readonly string[];
   readonly #startedAt: number;
   readonly #stateLog: StateLog;
-  readonly #positions = new Positions();
   #phase: Phase = 'fencing';
   #producer: TransactionalProducer | undefined;
   #task: Task | undefined;
@@ -51,8 +51,16 @@ export class TaskLife {
   /** When each input last gave a record. */
   readonly #readAt = new Map<string, number>();
 
-  constructor(context: StepContext, reader: PartitionReader, counts: TaskCounts, onEnded: (error: unknown) => void) {
+  /** `transactionMs`: how long the broker lets a transaction be open. */
+  constructor(
+    context: StepContext,
+    reader: PartitionReader,
+    counts: TaskCounts,
+    transactionMs: number,
+    onEnded: (error: unknown) => void,
+  ) {
     this.#context = context;
+    this.#transactionMs = transactionMs;
     this.#reader = reader;
     this.#counts = counts;
     this.#onEnded = onEnded;
@@ -71,22 +79,14 @@ export class TaskLife {
     return this.#phase === 'ended';
   }
 
-  get positions(): Offsets {
-    return this.#positions.offsets;
-  }
-
   /** Input offsets of the last commit. */
   get committed(): Offsets {
     return this.#committed;
   }
 
-  get lag(): number {
-    return this.#positions.lag;
-  }
-
   /** The group was joined anew, and the client has forgotten where it was. */
   rejoined(): void {
-    const seeks = Array.from(this.#positions.entries(), ([topic, next]) => this.#reader.seek(topic, next));
+    const seeks = Array.from(this.positions.entries(), ([topic, next]) => this.#reader.seek(topic, next));
     Promise.all([this.#stateLog.seekAgain(), ...seeks]).catch((error) => this.#end(error));
   }
 
@@ -117,7 +117,7 @@ export class TaskLife {
       return;
     }
     if (!this.#reads(topic)) return;
-    this.#positions.skipped(topic, next);
+    this.positions.skipped(topic, next);
     this.#checkTables();
   }
 
@@ -136,7 +136,7 @@ export class TaskLife {
   /** Whether a stream has records to read, so that its silence says nothing. */
   #isBehind(topic: string, now: number): boolean {
     if (now - this.#readAt.get(topic)! > INPUT_SILENCE_MS) return false;
-    return !this.#positions.hasReached(topic, this.#positions.endOf(topic));
+    return !this.positions.hasReached(topic, this.positions.endOf(topic));
   }
 
   /** Ends this life. With `flush` what was processed is committed before; without, only a commit under way is waited for. */
@@ -150,10 +150,8 @@ export class TaskLife {
 
   async #open(): Promise<void> {
     const { step, kafka } = this.#context;
-    const producer = await openTransactionalProducer(kafka, {
-      transactionalId: `hub.${step.id}.${this.#reader.partition}`,
-      timeoutMs: TRANSACTION_TIMEOUT_MS,
-    });
+    const transactionalId = `hub.${step.id}.${this.#reader.partition}`;
+    const producer = await openTransactionalProducer(kafka, { transactionalId, timeoutMs: this.#transactionMs });
     if (this.#hasEnded) return producer.close();
     this.#producer = producer;
     await this.#stateLog.open(producer);
@@ -162,14 +160,17 @@ export class TaskLife {
   }
 
   async #restore(checkpoint: Checkpoint): Promise<void> {
-    const { step, clock, stateTopic, admin } = this.#context;
+    const { step, clock, stateTopic, admin, log } = this.#context;
     const { partition } = this.#reader;
     const bounds = await admin.use((a) => Promise.all(this.#inputs.map((topic) => a.offsets(topic))));
     if (this.#hasEnded) return;
     this.#committed = checkpoint.offsets ?? {};
     this.#inputs.forEach((topic, i) => {
       const range = bounds[i]!.find((b) => b.partition === partition)!;
-      this.#missed(topic, this.#positions.start(topic, range, this.#committed[topic]));
+      const missed = this.positions.start(topic, range, this.#committed[topic]);
+      this.#counts.missed += missed;
+      const fields = { step: step.id, topic, partition, missed };
+      if (missed > 0) log.error(fields, 'retention deleted input before the step processed it');
     });
     this.#unread = new Set(step.streams.filter((topic) => this.#committed[topic] === undefined));
     this.#task = step.createTask(partition);
@@ -181,6 +182,7 @@ export class TaskLife {
       stateTopic,
       partition,
       commitEveryMs: step.commitEveryMs,
+      timeoutMs: this.#transactionMs,
       clock,
       counts: this.#counts,
       offsets: () => this.#offsets(),
@@ -190,18 +192,10 @@ export class TaskLife {
       },
       onFailed: (error) => this.#end(error),
     });
-    await Promise.all(Array.from(this.#positions.entries(), ([topic, next]) => this.#reader.seek(topic, next)));
+    await Promise.all(Array.from(this.positions.entries(), ([topic, next]) => this.#reader.seek(topic, next)));
     if (this.#hasEnded) return;
     if (this.#unread.size > 0) this.#beginTables();
     else this.#beginStreams();
-  }
-
-  #missed(topic: string, missed: number): void {
-    if (missed === 0) return;
-    this.#counts.missed += missed;
-    const { log, step } = this.#context;
-    const { partition } = this.#reader;
-    log.error({ step: step.id, topic, partition, missed }, 'retention deleted input before the step processed it');
   }
 
   #reads(topic: string): boolean {
@@ -210,7 +204,7 @@ export class TaskLife {
 
   #beginTables(): void {
     const { step, clock } = this.#context;
-    this.#tables = new Map(step.tables.map((topic) => [topic, this.#positions.endOf(topic)]));
+    this.#tables = new Map(step.tables.map((topic) => [topic, this.positions.endOf(topic)]));
     this.#tableRecordAt = clock.now();
     this.#reader.resume(step.tables);
     this.#checkTables();
@@ -219,7 +213,7 @@ export class TaskLife {
   #checkTables(): void {
     if (!this.#tables) return;
     this.#tableRecordAt = this.#context.clock.now();
-    if ([...this.#tables].every(([topic, end]) => this.#positions.hasReached(topic, end))) this.#beginStreams();
+    if ([...this.#tables].every(([topic, end]) => this.positions.hasReached(topic, end))) this.#beginStreams();
   }
 
   #beginStreams(): void {
@@ -234,15 +228,15 @@ export class TaskLife {
 
   async #process(batch: IncomingBatch): Promise<void> {
     const { topic, records, next, highWatermark } = batch;
-    this.#positions.requireFollowedBy(batch);
-    const position = this.#positions.of(topic);
+    this.positions.requireFollowedBy(batch);
+    const position = this.positions.of(topic);
     const fresh = records.filter((record) => record.offset >= position);
     for (let at = 0; at < fresh.length; at += SLICE) {
       if (at > 0) await setImmediate();
       if (this.#hasEnded) return;
       this.#processSlice(topic, fresh.slice(at, at + SLICE), highWatermark);
     }
-    this.#positions.processed(topic, next, highWatermark);
+    this.positions.processed(topic, next, highWatermark);
     this.#checkTables();
   }
 
@@ -257,7 +251,7 @@ export class TaskLife {
     this.#counts.events += records.length;
     this.#readAt.set(topic, this.#context.clock.now());
     // Before the committer is told: it may begin a commit at once, and that says how far the task is.
-    this.#positions.processed(topic, records.at(-1)!.offset + 1, end);
+    this.positions.processed(topic, records.at(-1)!.offset + 1, end);
     committer.add(task.takeOutputs(), bytes);
     if (committer.full) {
       this.#resting = true;
@@ -273,7 +267,7 @@ export class TaskLife {
 
   /** What a commit may say was processed: a stream counts as begun only when the tables have been read. */
   #offsets(): Offsets {
-    return Object.fromEntries([...this.#positions.entries()].filter(([topic]) => !this.#unread.has(topic)));
+    return Object.fromEntries([...this.positions.entries()].filter(([topic]) => !this.#unread.has(topic)));
   }
 
   #end(error: unknown): void {
@@ -292,8 +286,11 @@ export class TaskLife {
     await this.#producer?.close().catch(() => {});
   }
 
-  /** Waits for work whose outcome is reported elsewhere. */
-  async #briefly(work: Promise<unknown>): Promise<void> {
-    await within(this.#context.clock, LAST_COMMIT_MS, work, () => new Error('late')).catch(() => {});
+  /** Waits for a commit whose outcome is reported elsewhere, but not so long that a process could not end. */
+  #briefly(commit: Promise<unknown>): Promise<void> {
+    const { clock, log, step } = this.#context;
+    const fields = { step: step.id, partition: this.#reader.partition, waitedMs: LAST_COMMIT_MS };
+    const late = () => log.warn(fields, 'the last commit is not waited for; the next owner does again what it lacks');
+    return briefly(clock, LAST_COMMIT_MS, commit, late);
   }
 }

@@ -6,8 +6,12 @@ import { isHopeless, type PartitionReader, type StepContext } from './context.ts
 import type { TaskCounts, TaskStatus } from './status.ts';
 import { TaskLife } from './task-life.ts';
 
-/** Another owner has the partition, or had: by the time this has passed the group has told us which. */
+/** Another owner has the partition, or had, as after a long sleep: by the time this has passed the group has told us which. */
 const FENCED_WAIT_MS = 1_500;
+/** How long a transaction may be open: one that hangs holds up every reader for so long. */
+const TRANSACTION_MS = 10_000;
+/** A task whose commits take longer gets twice the time in its next life, up to this; brokers allow 15 minutes unless told otherwise. */
+const LONGEST_TRANSACTION_MS = 160_000;
 
 /** Keeps a task alive for as long as its partition belongs to this process: one life after the other. */
 export class TaskRunner {
@@ -26,6 +30,7 @@ export class TaskRunner {
   #restarts = 0;
   #failures = 0;
   #commitsBefore = 0;
+  #transactionMs = TRANSACTION_MS;
   #error: string | undefined;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
@@ -66,12 +71,12 @@ export class TaskRunner {
   }
 
   status(): TaskStatus {
-    const { phase, positions, lag } = this.#life;
+    const { phase, positions } = this.#life;
     return {
       partition: this.#reader.partition,
       state: phase === 'ended' ? 'failed' : phase,
-      positions,
-      lag,
+      positions: positions.offsets,
+      lag: positions.lag,
       ...this.#counts,
       restarts: this.#restarts,
       error: this.#error,
@@ -80,7 +85,8 @@ export class TaskRunner {
 
   #begin(): TaskLife {
     this.#commitsBefore = this.#counts.commits;
-    return new TaskLife(this.#context, this.#reader, this.#counts, (error) => this.#ended(error));
+    const onEnded = (error: unknown) => this.#ended(error);
+    return new TaskLife(this.#context, this.#reader, this.#counts, this.#transactionMs, onEnded);
   }
 
   #ended(error: unknown): void {
@@ -89,6 +95,9 @@ export class TaskRunner {
     if (isHopeless(error)) {
       this.#giveUp(error);
       return;
+    }
+    if (error instanceof HeadwaterError && error.code === 'COMMIT_TIMED_OUT') {
+      this.#transactionMs = Math.min(2 * this.#transactionMs, LONGEST_TRANSACTION_MS);
     }
     this.#failures = this.#counts.commits > this.#commitsBefore ? 0 : this.#failures + 1;
     const wait = backOff(this.#failures) + (isFenced(error) ? FENCED_WAIT_MS : 0);
@@ -103,5 +112,8 @@ export class TaskRunner {
 }
 
 function isFenced(error: unknown): boolean {
-  return error instanceof HeadwaterError && /FENCED|INVALID_PRODUCER_EPOCH|INVALID_PRODUCER_ID/.test(error.code);
+  return (
+    error instanceof HeadwaterError &&
+    /FENCED|INVALID_PRODUCER_EPOCH|INVALID_PRODUCER_ID|COMMIT_TIMED_OUT/.test(error.code)
+  );
 }

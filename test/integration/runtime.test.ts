@@ -140,7 +140,7 @@ test('a step whose definition changed is refused until it is reset; others go on
   expect(run.status()[0]).toMatchObject({ state: 'failed', error: expect.stringContaining('--reset-step') });
   await run.close();
   expect(outputs.records).toHaveLength(100);
-  await resetStep(changed, bed.as('hub'));
+  await resetStep(countingStep(changed), bed.as('hub'));
   await running([changed], () => until('all counted anew', 20, () => outputs.records.length >= 200));
   const counts = outputs.records.slice(100).map((r) => JSON.parse(r.value!.toString()).count);
   expect(counts.filter((count) => count === 1)).toHaveLength(50);

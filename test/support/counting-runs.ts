@@ -5,10 +5,11 @@ import { expect } from 'vitest';
 import type { IncomingRecord } from '../../kafka/index.ts';
 import type { InputRecord } from '../../streams/core/index.ts';
 import { type StepStatus, stateTopicOf } from '../../streams/runtime/index.ts';
-import { type CountedRow, type CountingOptions, countingStep } from './counting.ts';
+import type { CountedRow, CountingOptions } from './counting.ts';
 import type { Interruption } from './kill-points.ts';
 import type { WorkerOrders } from './step-worker.ts';
 import { collect, keepFeeding, PARTITIONS, type TestBed, until } from './testbed.ts';
+import { stepsOf, type WorkerSteps } from './worker-steps.ts';
 
 /** A counting step's options with its topics created. */
 export async function prepareCounting(bed: TestBed, name: string, more: Partial<CountingOptions> = {}) {
@@ -19,15 +20,17 @@ export async function prepareCounting(bed: TestBed, name: string, more: Partial<
 }
 
 /** What an undisturbed run gives: rows by partition, in order. */
-export function expectedRows(options: CountingOptions, inputs: readonly IncomingRecord[]): Map<number, CountedRow[]> {
-  const rows = new Map<number, CountedRow[]>();
+export function expectedRows(options: WorkerSteps, inputs: readonly IncomingRecord[]): Map<number, unknown[]> {
+  const rows = new Map<number, unknown[]>();
+  const [step] = stepsOf(options);
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    const task = countingStep(options).createTask(partition);
+    const task = step!.createTask(partition);
     const mine = inputs.filter((r) => r.partition === partition).sort((a, b) => a.offset - b.offset);
     for (const record of mine) task.process(options.input, record as InputRecord);
+    const outputs = task.takeOutputs().filter(({ topic }) => topic === options.output);
     rows.set(
       partition,
-      task.takeOutputs().map((o) => JSON.parse(o.value!.toString())),
+      outputs.map((o) => JSON.parse(o.value!.toString())),
     );
   }
   return rows;
@@ -56,8 +59,8 @@ export interface Worker {
 
 const WORKER = fileURLToPath(new URL('step-worker.ts', import.meta.url));
 
-/** Runs a counting step in a process of its own. */
-export function startWorker(bed: TestBed, step: CountingOptions, interruption?: Interruption): Worker {
+/** Runs steps in a process of their own. */
+export function startWorker(bed: TestBed, step: WorkerSteps, interruption?: Interruption): Worker {
   const orders: WorkerOrders = { kafka: bed.as('hub'), step, interruption };
   const child = fork(WORKER, [JSON.stringify(orders)], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -98,7 +101,7 @@ export async function shared(workers: readonly Worker[], seconds = 30): Promise<
 /** That what was put out is row by row what an undisturbed run puts out. */
 export async function expectUndisturbed(
   bed: TestBed,
-  options: CountingOptions,
+  options: WorkerSteps,
   outputs: Awaited<ReturnType<typeof collect>>,
 ): Promise<void> {
   const inputs = await collect(bed, options.input);

@@ -24,7 +24,8 @@ async function transactionOf(name: string) {
   await producer.connect();
   const transaction = await producer.transaction();
   return {
-    write: (what: string) => transaction.send({ topic: TOPIC, messages: [{ partition: 0, value: `${name} ${what}` }] }),
+    write: (what: string) =>
+      transaction.send({ topic: TOPIC, messages: [{ partition: 0, key: null, value: `${name} ${what}` }] }),
     commit: () => transaction.commit().then(() => producer.disconnect()),
     abort: () => transaction.abort().then(() => producer.disconnect()),
   };

@@ -23,13 +23,19 @@ export async function startBenchCluster(extra: readonly Topic[] = []): Promise<B
   return { as, close: () => kafka.close() };
 }
 
+interface ProcessOptions {
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /**
- * Runs a file of this folder as a process of its own, so that its CPU time is its own, and gives back what it answers to `message`. `flags` are for
- * Node.
+ * Runs a file of this folder as a process of its own, so that its CPU time is its own, and gives back what it answers to `message`. `how`: flags of
+ * Node and an environment besides this process's own.
  */
-export async function inProcess<T>(file: string, message: unknown, flags: readonly string[] = []): Promise<T> {
-  const execArgv = [...process.execArgv, ...flags];
-  const child = fork(new URL(file, import.meta.url), { execArgv, serialization: 'advanced' });
+export async function inProcess<T>(file: string, message: unknown, how: ProcessOptions = {}): Promise<T> {
+  const execArgv = [...process.execArgv, ...(how.flags ?? [])];
+  const env = { ...process.env, ...how.env };
+  const child = fork(new URL(file, import.meta.url), { execArgv, env, serialization: 'advanced' });
   try {
     child.send(message as object);
     return await new Promise<T>((resolve, reject) => {

@@ -7,6 +7,7 @@ import type { KafkaSettings } from '../kafka/index.ts';
 import pkg from '../package.json' with { type: 'json' };
 import { inProcess, startBenchCluster } from './cluster.ts';
 import type { Drain, DrainAnswer } from './drain-process.ts';
+import { unitEnvironment } from './gateway-program.ts';
 import { print, readSettings, round } from './settings.ts';
 
 /** Readings of one commit. */
@@ -35,7 +36,8 @@ export async function measureDrain(
     await fill(dir, readings);
     const filledPerSecond = Math.round((readings / (performance.now() - startedAt)) * 1000);
     const drain: Drain = { kafka, dir, readings, liveRate };
-    const answer = await inProcess<DrainAnswer>('./drain-process.ts', drain, pkg.gatewayFlags);
+    const asInTheField = { flags: pkg.gatewayFlags, env: unitEnvironment() };
+    const answer = await inProcess<DrainAnswer>('./drain-process.ts', drain, asInTheField);
     return { filledPerSecond, ...answer };
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -9,6 +9,8 @@ import type { TaskCounts } from './status.ts';
 const COMMIT_BYTES = 4 * 1_048_576;
 /** …and the task must rest when they come to this, the last commit still being under way. */
 const FULL_BYTES = 16 * 1_048_576;
+/** Results that come after a quiet time, as those of windows do, wait only this long for more of them. */
+const FIRST_RESULTS_MS = 10;
 /** A transaction that takes so many times as long as the broker gives it has no hope left. */
 const HOPELESS_AFTER = 1.5;
 
@@ -43,7 +45,10 @@ export class Committer {
   #outputs = new Map<string, OutgoingRecord[]>();
   #bytes = 0;
   #dirtySince: number | undefined;
+  /** Whether the last commit had results: they keep coming, and are committed together. */
+  #resultsFlow = false;
   #cancelTimer: (() => void) | undefined;
+  #timerAt = Infinity;
   #underWay: Promise<void> | undefined;
   #stopped = false;
   #cutAt: number | undefined;
@@ -90,13 +95,22 @@ export class Committer {
       return;
     }
     const { clock, commitEveryMs } = this.#options;
-    const wait = Math.max(0, this.#dirtySince + commitEveryMs - clock.now());
-    this.#cancelTimer ??= clock.after(wait, () => void this.#begin());
+    const rest = Math.max(0, this.#dirtySince + commitEveryMs - clock.now());
+    const first = this.#outputs.size > 0 && !this.#resultsFlow;
+    this.#commitAt(clock.now() + (first ? Math.min(rest, FIRST_RESULTS_MS) : rest));
+  }
+
+  #commitAt(at: number): void {
+    if (this.#timerAt <= at) return;
+    const { clock } = this.#options;
+    this.#cancelTimer?.();
+    this.#timerAt = at;
+    this.#cancelTimer = clock.after(at - clock.now(), () => void this.#begin());
   }
 
   #begin(): Promise<void> {
     this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#timerAt = Infinity;
     this.#underWay ??= this.#commit()
       .catch((error) => {
         this.#stopped = true;
@@ -119,6 +133,7 @@ export class Committer {
     if (this.#stopped) return;
     const startedAt = clock.now();
     const outputs = this.#outputs;
+    this.#resultsFlow = outputs.size > 0;
     this.#outputs = new Map();
     this.#bytes = 0;
     this.#dirtySince = undefined;

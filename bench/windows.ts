@@ -21,7 +21,7 @@ export const secondWindows = windowsOf(1_000);
 
 /** Runs a windows job in a process of its own, with the flags of a hub, until it has read `total` events. */
 export const runWindows = (task: WindowsTask): Promise<WindowsAnswer> =>
-  inProcess('./windows-process.ts', task, pkg.hubFlags);
+  inProcess('./windows-process.ts', task, { flags: pkg.hubFlags });
 
 export async function run(args: string[]): Promise<void> {
   const settings = readSettings(args, { events: 1_000_000, devices: 1_000, warmUp: 0, everyMs: 1_000 });

@@ -13,7 +13,7 @@ afterAll(() => bed?.close());
 
 const PORTION = 200;
 /** So long that the results of a portion are more than one request takes. */
-const LONG = 20_000;
+const LONG = 15_000;
 
 /** A step, its results, and records for it. */
 async function prepare(name: string, padding = 0) {
@@ -46,7 +46,7 @@ async function prepare(name: string, padding = 0) {
     async finish(workers: readonly Worker[]) {
       try {
         await feedMore();
-        await until('everything is done', 60, () => outputs.records.length >= fed);
+        await until('everything is done', 90, () => outputs.records.length >= fed);
         await Promise.all(workers.map((worker) => worker.close()));
       } finally {
         for (const worker of workers) worker.kill('SIGKILL');

@@ -10,7 +10,7 @@ export type Expression =
   | { readonly op: 'field'; readonly path: readonly string[] }
   | { readonly op: 'literal'; readonly value: string | number | boolean }
   | { readonly op: Binary; readonly left: Expression; readonly right: Expression }
-  | { readonly op: 'when'; readonly condition: Expression; readonly then: Expression }
+  | { readonly op: 'when'; readonly condition: Expression; readonly result: Expression }
   | { readonly op: 'not' | 'isNull'; readonly of: Expression }
   | { readonly op: 'concat'; readonly parts: readonly Expression[] }
   | { readonly op: 'replace'; readonly of: Expression; readonly pattern: string; readonly by: string };
@@ -43,8 +43,12 @@ export const or = binary('or');
 export const plus = binary('plus');
 export const minus = binary('minus');
 export const times = binary('times');
-/** `then` where the condition is true, null where it is not. */
-export const when = (condition: Expression, then: Operand): Expression => ({ op: 'when', condition, then: lift(then) });
+/** `result` where the condition is true, null where it is not. */
+export const when = (condition: Expression, result: Operand): Expression => ({
+  op: 'when',
+  condition,
+  result: lift(result),
+});
 export const not = (of: Expression): Expression => ({ op: 'not', of });
 export const isNull = (of: Expression): Expression => ({ op: 'isNull', of });
 export const concat = (...parts: Operand[]): Expression => ({ op: 'concat', parts: parts.map(lift) });
@@ -76,8 +80,8 @@ export function compileExpression(expression: Expression): Evaluate {
     }
     case 'when': {
       const condition = compileExpression(expression.condition);
-      const then = compileExpression(expression.then);
-      return (value) => (condition(value) === true ? then(value) : null);
+      const result = compileExpression(expression.result);
+      return (value) => (condition(value) === true ? result(value) : null);
     }
     case 'isNull': {
       const of = compileExpression(expression.of);

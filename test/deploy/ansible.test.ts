@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,15 +57,19 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
       headwater_web_logs: [{ name: 'shop', file: '/var/log/nginx/access.log' }],
     };
     const role = join(ansible, 'roles', program);
-    const task = { 'ansible.builtin.template': { src: join(role, `templates/${program}.yaml.j2`), dest: rendered } };
+    const template = (name: string, dest: string) => ({
+      'ansible.builtin.template': { src: join(role, 'templates', `${name}.j2`), dest },
+    });
+    const unit = join(dir, `${program}.service`);
+    const tasks = [template(`${program}.yaml`, rendered), template(`headwater-${program}.service`, unit)];
     const written = [
       {
         hosts: 'localhost',
         connection: 'local',
         gather_facts: false,
         vars_files: [join(role, 'defaults/main.yml')],
-        vars,
-        tasks: [task],
+        vars: { ...vars, role_path: role, headwater_dir: root },
+        tasks,
       },
     ];
     writeFileSync(playbook, JSON.stringify(written));
@@ -77,5 +81,7 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
     });
     expect(check.stderr).toBe('');
     expect(check.stdout).toContain('is good');
+    const flags = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))[`${program}Flags`];
+    expect(readFileSync(unit, 'utf8')).toContain(`bin/node ${flags.join(' ')} ${root}`);
   });
 });

@@ -14,7 +14,7 @@ let files = 0;
 function write(text: string): string {
   const file = join(dir, `jobs-${files++}.ts`);
   const imports = `import { TOPICS, topic } from '${root}/contract/index.ts';
-import { count, field, from, job, mean } from '${root}/streams/core/index.ts';
+import { count, field, from, job, mean, replace } from '${root}/streams/core/index.ts';
 const windows = (id, to, ms = 10_000) =>
   job(id, from(TOPICS.webRequests).windows({ by: { path: field('path') }, sizes: [{ ms, to }], select: { count: count() } }));
 `;
@@ -62,6 +62,42 @@ test.each([
     "export const jobs = [windows('my job', topic('own.w', 's', ''))];",
     'JOBS_INVALID',
     /"my job" cannot be the name/,
+  ],
+  [
+    'has a name that Kafka does not take',
+    "export const jobs = [windows('a:b', topic('own.w', 's', ''))];",
+    'JOBS_INVALID',
+    /"a:b" cannot be the name of a job/,
+  ],
+  [
+    'has a topic that Kafka does not take',
+    "export const jobs = [windows('w', topic('own.räume', 's', ''))];",
+    'JOBS_INVALID',
+    /job w: "own\.räume" cannot be the name of a topic/,
+  ],
+  [
+    'has a repartition topic that Kafka does not take',
+    "export const jobs = [job('w', from(TOPICS.webRequests).keyBy('my path', field('path')).into(topic('own.w', 's', '')))];",
+    'JOBS_INVALID',
+    /"hub\.w\.by-my path" cannot be the name of a topic: a keyBy/,
+  ],
+  [
+    'has a pattern that is none',
+    "export const jobs = [job('w', from(TOPICS.webRequests).derive({ path: replace(field('path'), '(', '') }).into(topic('own.w', 's', '')))];",
+    'JOBS_INVALID',
+    /job w is not declared as it should be \(tsc shows where\): .*Unterminated group/,
+  ],
+  [
+    'has a flow where a plan should be',
+    "export const jobs = [job('w', from(TOPICS.webRequests))];",
+    'JOBS_INVALID',
+    /job w is not declared as it should be/,
+  ],
+  [
+    'has no such topic',
+    "export const jobs = [windows('w', TOPICS.rooms)];",
+    'JOBS_INVALID',
+    /job w is not declared as it should be/,
   ],
   [
     'wants other partitions',

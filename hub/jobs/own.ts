@@ -2,8 +2,13 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import { ALL_TOPICS, HeadwaterError, NAME, OWN_TOPICS, PARTITIONS, type Topic } from '../../contract/index.ts';
+import { ALL_TOPICS, HeadwaterError, OWN_TOPICS, PARTITIONS, type Topic } from '../../contract/index.ts';
 import { compile, type Job, type JobTopics, topicsOf, type WindowTopic } from '../../streams/core/index.ts';
+
+/** What Kafka lets a topic be called; jobs' and repartitionings' names become part of one. */
+const PART = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const TOPIC = /^[A-Za-z0-9._-]{1,249}$/;
+const CHARACTERS = 'Use letters, digits, ., - and _';
 
 /** Jobs that somebody added to a hub. */
 export interface OwnJobs {
@@ -49,6 +54,9 @@ export async function loadJobs(files: readonly string[]): Promise<OwnJobs> {
 const invalid = (file: string, what: string, cause?: unknown) =>
   new HeadwaterError('JOBS_INVALID', `${file}: ${what}`, { cause });
 
+const misnamed = (file: string, what: string, kind: string) =>
+  invalid(file, `${what} cannot be the name of ${kind}. ${CHARACTERS}`);
+
 const isInCatalogue = (topic: Topic) => ALL_TOPICS.includes(topic);
 
 async function jobsOf(file: string): Promise<readonly Job[]> {
@@ -71,21 +79,25 @@ function isJob(value: unknown): value is Job {
 }
 
 function check(file: string, job: Job): JobTopics {
-  if (!NAME.test(job.id))
-    throw invalid(
-      file,
-      `"${job.id}" cannot be the name of a job: topics are called by it. Use letters, digits, - and _`,
-    );
+  if (!PART.test(job.id)) throw misnamed(file, `"${job.id}"`, 'a job: topics are called by it');
   try {
-    compile(job);
+    for (const step of compile(job)) {
+      for (const { name } of step.internal)
+        if (!TOPIC.test(name)) throw misnamed(file, `job ${job.id}: "${name}"`, 'a topic: a keyBy is part of it');
+      // An expression or an aggregate that cannot be shows when a task is made of it.
+      step.createTask(0);
+    }
   } catch (cause) {
-    if (!(cause instanceof HeadwaterError)) throw cause;
-    throw new HeadwaterError(cause.code, `${file}: ${cause.message}`, { cause });
+    if (cause instanceof HeadwaterError && cause.code === 'JOBS_INVALID') throw cause;
+    if (cause instanceof HeadwaterError) throw new HeadwaterError(cause.code, `${file}: ${cause.message}`, { cause });
+    // Files are run without looking at their types.
+    throw invalid(file, `job ${job.id} is not declared as it should be (tsc shows where): ${String(cause)}`, cause);
   }
   const used = topicsOf(job);
   for (const topic of [...used.read, ...used.written]) {
     if (isInCatalogue(topic)) continue;
     const where = `job ${job.id}, topic ${topic.name}`;
+    if (!TOPIC.test(topic.name)) throw misnamed(file, `job ${job.id}: "${topic.name}"`, 'a topic');
     if (!topic.name.startsWith(OWN_TOPICS))
       throw invalid(file, `${where}: it is not in the catalogue, so its name must begin with "${OWN_TOPICS}"`);
     if (topic.partitions !== PARTITIONS)

@@ -2,6 +2,7 @@ import { HeadwaterError, PARTITIONS, type Topic } from '../../contract/index.ts'
 import { entriesOf, inputsOf, nodesOf } from './graph.ts';
 import type { Job } from './job.ts';
 import type { Node, WindowSize, WindowsTo } from './plan.ts';
+import { COUNTERS } from './top.ts';
 
 type Problem = (operator: string, what: string) => HeadwaterError;
 
@@ -20,6 +21,7 @@ export function check({ id, plans }: Job): void {
     if (node.kind === 'keyBy') {
       if (names.has(node.name)) throw problem(`keyBy(${node.name})`, 'another keyBy of the job has this name');
       names.add(node.name);
+      if (!isWhole(node.partitions, 1)) throw problem(`keyBy(${node.name})`, `it has ${node.partitions} partitions`);
     }
     if (node.kind === 'operator' && node.operator.kind === 'joinTable') checkTable(node, node.operator, problem);
     if (node.kind === 'join') checkJoin(node, problem);
@@ -74,7 +76,7 @@ function checkJoin(node: Node & { kind: 'join' }, problem: Problem): void {
   const operator = `join(${node.as.join(', ')})`;
   if (node.as[0] === node.as[1]) throw problem(operator, 'both sides have the same column');
   for (const name of ['beforeMs', 'afterMs', 'graceMs'] as const)
-    if (!isTime(node[name], 0)) throw problem(operator, `${name} is ${node[name]}; it is a number of ms from 0`);
+    if (!isWhole(node[name], 0)) throw problem(operator, `${name} is ${node[name]}; it is a number of ms from 0`);
   checkTogether([...keysOf(node.left), ...keysOf(node.right)], operator, problem);
 }
 
@@ -85,9 +87,18 @@ function checkWindows(input: Node, end: WindowsTo, problem: Problem): void {
   const topics = end.sizes.map((size) => size.to.name);
   if (new Set(topics).size < topics.length)
     throw problem(operator, 'two sizes go to one topic, where their results could not be told apart');
+  for (const [name, aggregate] of Object.entries(end.select)) {
+    if (aggregate.fn === 'quantile' && !(aggregate.q >= 0 && aggregate.q <= 1))
+      throw problem(operator, `the quantile ${name} is ${aggregate.q}; it is from 0 to 1`);
+    if (aggregate.fn === 'top' && !(isWhole(aggregate.k, 1) && aggregate.k <= COUNTERS))
+      throw problem(operator, `${name} is the top ${aggregate.k}; it is from 1 to ${COUNTERS}`);
+  }
+  for (const name of ['graceMs', 'rememberMs'] as const)
+    if (!isWhole(end[name], 0)) throw problem(operator, `${name} is ${end[name]}; it is a number of ms from 0`);
   if (end.rememberMs < end.graceMs) throw problem(operator, 'rememberMs is less than graceMs');
   const early = end.emit?.earlyEveryMs;
-  if (early !== undefined && !isTime(early, 1)) throw problem(operator, `earlyEveryMs is ${early}; it is 1 ms or more`);
+  if (early !== undefined && !isWhole(early, 1))
+    throw problem(operator, `earlyEveryMs is ${early}; it is 1 ms or more`);
   const entries = entriesOf(input);
   if (entries.length > 1) throw problem(operator, 'windows over several inputs need a keyBy, where their times meet');
   const [entry] = entries;
@@ -99,15 +110,15 @@ function checkWindows(input: Node, end: WindowsTo, problem: Problem): void {
 
 function checkSize(size: WindowSize, operator: string, problem: Problem): void {
   if ('gapMs' in size) {
-    if (!isTime(size.gapMs, 1)) throw problem(operator, `gapMs is ${size.gapMs}; it is 1 ms or more`);
+    if (!isWhole(size.gapMs, 1)) throw problem(operator, `gapMs is ${size.gapMs}; it is 1 ms or more`);
     return;
   }
   const { ms, advanceMs = ms } = size;
-  if (!isTime(ms, 1)) throw problem(operator, `ms is ${ms}; it is 1 ms or more`);
-  if (!isTime(advanceMs, 1) || ms % advanceMs !== 0)
+  if (!isWhole(ms, 1)) throw problem(operator, `ms is ${ms}; it is 1 ms or more`);
+  if (!isWhole(advanceMs, 1) || ms % advanceMs !== 0)
     throw problem(operator, `ms (${ms}) is no multiple of advanceMs (${advanceMs})`);
 }
 
-function isTime(ms: number, least: number): boolean {
-  return Number.isInteger(ms) && ms >= least;
+function isWhole(number: number, least: number): boolean {
+  return Number.isInteger(number) && number >= least;
 }

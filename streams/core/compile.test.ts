@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TOPICS } from '../../contract/index.ts';
-import { compile, count, field, from, job, max, merge } from './index.ts';
+import { compile, count, field, from, job, max, merge, quantile, top } from './index.ts';
 
 const within = { as: ['left', 'right'], type: 'inner', beforeMs: 1_000, afterMs: 1_000 } as const;
 const windows = (select = { count: count() }) => ({
@@ -60,6 +60,26 @@ test.each([
       from(TOPICS.weather).keyBy('place', field('place')),
     ).windows(windows()),
     'Job test, windows(device): windows over several inputs need a keyBy',
+  ],
+  [
+    'a grace that is no time',
+    from(TOPICS.readings).windows({ ...windows(), graceMs: Number.NaN }),
+    'windows(device): graceMs is NaN; it is a number of ms from 0',
+  ],
+  [
+    'a quantile in percent',
+    from(TOPICS.readings).windows({ ...windows(), select: { p95: quantile(field('value'), 95) } }),
+    'windows(device): the quantile p95 is 95; it is from 0 to 1',
+  ],
+  [
+    'more of the most frequent values than are counted',
+    from(TOPICS.readings).windows({ ...windows(), select: { most: top(field('value'), 1_000) } }),
+    'windows(device): most is the top 1000; it is from 1 to 512',
+  ],
+  [
+    'a change of key without partitions',
+    from(TOPICS.readings).keyBy('site', field('site'), { partitions: 0 }).windows(windows()),
+    'keyBy(site): it has 0 partitions',
   ],
   [
     'windows without a size',

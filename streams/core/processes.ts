@@ -46,13 +46,18 @@ export class Processes {
   #context(series: string): Context {
     return {
       series,
-      emit: (topic, key, value) =>
+      emit: (topic, key, value) => {
+        // What Kafka refuses would end the task, and again each time it starts anew.
+        if (!this.#declaration.outputs.some(({ name }) => name === topic.name))
+          throw new Error(`it emits to ${topic.name}, which is not among the outputs that it declares`);
+        if (typeof key !== 'string') throw new Error(`it emits to ${topic.name} with a key that is no text: ${key}`);
         this.#put({
           topic: topic.name,
           key,
           value: encode(value),
           headers: { [HEADER.version]: CONTRACT_VERSION },
-        }),
+        });
+      },
     };
   }
 

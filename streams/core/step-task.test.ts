@@ -126,6 +126,30 @@ test('a function that throws costs only its record', () => {
   expect(bench.take('dead-letters')).toMatchObject([{ code: 'JOB_FAILED', reason: 'bad path' }]);
 });
 
+test('a process that emits what Kafka would refuse costs only its record', () => {
+  const plan = from<{ path: string }>(TOPICS.webRequests).process<object>({
+    version: 1,
+    series: field('path'),
+    outputs: [TOPICS.anomalies],
+    init: () => ({}),
+    step(state, { path }, _ts, { emit }) {
+      // Files of jobs are run without looking at their types.
+      if (path === '/number') emit(TOPICS.anomalies, 7 as unknown as string, {});
+      if (path === '/elsewhere') emit(TOPICS.alerts, path, {});
+      emit(TOPICS.anomalies, path, {});
+      return state;
+    },
+  });
+  const bench = new Bench(compile(job('test', plan)));
+  for (const path of ['/a', '/number', '/elsewhere', '/c'])
+    bench.send('web.requests', request(1, { path }), { key: 'k' });
+  expect(bench.take('anomalies')).toHaveLength(2);
+  expect(bench.take('dead-letters')).toMatchObject([
+    { code: 'JOB_FAILED', reason: 'it emits to anomalies with a key that is no text: 7' },
+    { code: 'JOB_FAILED', reason: 'it emits to alerts, which is not among the outputs that it declares' },
+  ]);
+});
+
 test('flows that were merged go on as one, and a process keeps a state for each series', () => {
   const counted = merge(
     from<{ ts: number }>(TOPICS.webRequests).map((_, { topic }) => ({ topic })),

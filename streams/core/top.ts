@@ -1,7 +1,7 @@
 import type { Accumulator } from './accumulators.ts';
 
 /** How many values are counted at a time. */
-const COUNTERS = 512;
+export const COUNTERS = 512;
 /** Values count by their first characters, so that a checkpoint's entry stays small whoever makes them up. */
 const LONGEST = 128;
 

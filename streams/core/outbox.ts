@@ -4,19 +4,34 @@ import type { TooLate } from './windows.ts';
 
 /** Original bytes kept in a dead letter. */
 const KEPT_BYTES = 4_096;
+/** Kafka takes no larger record (`message.max.bytes`, 1 MiB, less what goes with it): it would refuse the whole commit, and again each time. */
+const MOST_BYTES = 1_000_000;
 const HEADERS = { [HEADER.version]: CONTRACT_VERSION };
 
 /** What a task puts out, in order; also what it could not use. */
 export class Outbox {
   readonly #step: string;
   #outputs: OutputRecord[] = [];
+  /** When the broker took what is being processed. */
+  #now = 0;
 
   constructor(step: string) {
     this.#step = step;
   }
 
+  at(now: number): void {
+    this.#now = now;
+  }
+
   readonly put = (output: OutputRecord): void => {
-    this.#outputs.push(output);
+    const { topic, key, value } = output;
+    const bytes = (key?.length ?? 0) * 3 + (value?.length ?? 0);
+    if (bytes <= MOST_BYTES) {
+      this.#outputs.push(output);
+      return;
+    }
+    const reason = `what is to go to ${topic} has ${bytes} bytes; Kafka takes at most ${MOST_BYTES}`;
+    this.#letter(`${this.#step}:${topic}`, 'RESULT_TOO_LARGE', reason, value, this.#now);
   };
 
   take(): OutputRecord[] {
@@ -27,10 +42,13 @@ export class Outbox {
 
   /** Puts a record into `dead-letters`, with why it could not be used. */
   refuse(topic: string, record: InputRecord, code: string, reason: string): void {
-    const bytes = (record.value ?? Buffer.alloc(0)).subarray(0, KEPT_BYTES).toString('base64');
-    const origin = `${topic}/${record.partition}@${record.offset}`;
-    const letter: DeadLetter = { origin, code, reason, bytes, ts: record.appendedAt };
-    this.put({ topic: TOPICS.deadLetters.name, key: origin, value: encode(letter), headers: HEADERS });
+    this.#letter(`${topic}/${record.partition}@${record.offset}`, code, reason, record.value, record.appendedAt);
+  }
+
+  #letter(origin: string, code: string, reason: string, value: Buffer | null, ts: number): void {
+    const bytes = (value ?? Buffer.alloc(0)).subarray(0, KEPT_BYTES).toString('base64');
+    const letter: DeadLetter = { origin, code, reason, bytes, ts };
+    this.#outputs.push({ topic: TOPICS.deadLetters.name, key: origin, value: encode(letter), headers: HEADERS });
   }
 
   /** A declared function threw, or an aggregate could not use its input: the record's fault or the job's, but no reason to stop the stream. */

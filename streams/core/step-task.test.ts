@@ -150,6 +150,40 @@ test('a process that emits what Kafka would refuse costs only its record', () =>
   ]);
 });
 
+test('a result larger than Kafka takes is a dead letter, and late or under another key no different', () => {
+  const sized = from<{ path: string; n: number }>(TOPICS.webRequests, { trusted: true });
+  const bench = new Bench(
+    compile(
+      job('test', [
+        sized.map(({ path, n }) => ({ path: path.repeat(n) })).into(TOPICS.anomalies),
+        sized.keyBy('ip', field('clientIp')).into(TOPICS.alerts),
+        sized.windows({
+          by: { ip: field('clientIp') },
+          sizes: [{ ms: SECOND, to: TOPICS.webRequests10s }],
+          select: { count: count() },
+          rememberMs: 0,
+          graceMs: 0,
+        }),
+      ]),
+    ),
+  );
+  const large = 'x'.repeat(1_000_000);
+  bench.send('web.requests', request(1, { path: '/', n: 1_000_000 }), { key: 'k' });
+  bench.send('web.requests', request(2, { path: large, n: 1 }), { key: 'k' });
+  bench.send('web.requests', request(100, { path: '/', n: 1 }), { key: 'k' });
+  bench.send('web.requests', request(1, { path: large.slice(0, 800_000), n: 1 }), { key: 'k' });
+  const letters = bench.take<DeadLetter>('dead-letters');
+  expect(letters.map(({ code, origin }) => `${code} ${origin}`)).toEqual([
+    'RESULT_TOO_LARGE test:anomalies',
+    'RESULT_TOO_LARGE test:anomalies',
+    'RESULT_TOO_LARGE test:hub.test.by-ip',
+    'RESULT_TOO_LARGE test:late',
+  ]);
+  for (const letter of letters) expect(() => TOPICS.deadLetters.schema!.parse(letter)).not.toThrow();
+  expect(letters[0]!.reason).toBe('what is to go to anomalies has 1000014 bytes; Kafka takes at most 1000000');
+  expect(bench.take('anomalies')).toHaveLength(2);
+});
+
 test('flows that were merged go on as one, and a process keeps a state for each series', () => {
   const counted = merge(
     from<{ ts: number }>(TOPICS.webRequests).map((_, { topic }) => ({ topic })),

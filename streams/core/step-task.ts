@@ -115,6 +115,7 @@ export class StepTask implements Task {
   process(topic: string, record: InputRecord): void {
     if (this.#restored) this.#settle();
     const read = this.#reads.get(topic);
+    this.#outbox.at(record.appendedAt);
     try {
       read?.(record);
     } catch (error) {
@@ -124,6 +125,7 @@ export class StepTask implements Task {
 
   tick(now: number, behind?: (topic: string) => boolean): void {
     if (this.#restored) this.#settle();
+    this.#outbox.at(now);
     for (const processes of this.#wiring.processes) processes.tick(now);
     if (!this.#segment.timed || this.#times.size === 0) return;
     let quiet = false;

@@ -1,7 +1,7 @@
 import type { Aggregate } from './aggregates.ts';
-import { DecimalGreatest, DecimalSum } from './decimals.ts';
+import { DecimalGreatest, DecimalSum, decimalOf } from './decimals.ts';
 import { Distinct } from './distinct.ts';
-import { compileExpression, type Evaluate } from './expressions.ts';
+import { compileExpression, type Evaluate, type Expression } from './expressions.ts';
 import { First, Last } from './first-last.ts';
 import { Quantiles } from './quantiles.ts';
 import { Top } from './top.ts';
@@ -228,6 +228,13 @@ export interface Aggregation {
   results(accumulators: readonly Accumulator[]): Record<string, unknown>;
 }
 
+/** What cannot be added must show before anything of its record is. */
+function compileInput(kind: AccumulatorClass, input: Expression | undefined): Evaluate {
+  if (input === undefined) return () => null;
+  const evaluate = compileExpression(input);
+  return kind === DecimalSum || kind === DecimalGreatest ? (value) => decimalOf(evaluate(value)) : evaluate;
+}
+
 export function compileAggregates(aggregates: Readonly<Record<string, Aggregate>>): Aggregation {
   const kinds: AccumulatorClass[] = [];
   const inputs: Evaluate[] = [];
@@ -241,7 +248,7 @@ export function compileAggregates(aggregates: Readonly<Record<string, Aggregate>
       index = kinds.length;
       shared.set(sharing, index);
       kinds.push(kind);
-      inputs.push(input === undefined ? () => null : compileExpression(input));
+      inputs.push(compileInput(kind, input));
     }
     return { name, aggregate, index };
   });

@@ -1,6 +1,11 @@
 import Big from 'big.js';
 import type { Accumulator } from './accumulators.ts';
 
+/** @throws where the value is no decimal number */
+export function decimalOf(value: unknown): Big | null {
+  return value === null ? null : new Big(value as string);
+}
+
 /** Adds decimal strings without rounding. */
 export class DecimalSum implements Accumulator {
   sum: Big | null = null;

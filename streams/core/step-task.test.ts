@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type DeadLetter, TOPICS, type WebWindow } from '../../contract/index.ts';
 import { Bench } from '../testing/index.ts';
-import { compile, count, field, from, gte, job, last, merge, quantile, replace, share } from './index.ts';
+import { compile, count, field, from, gte, job, last, merge, quantile, replace, share, sumDecimal } from './index.ts';
 
 const T = Date.UTC(2026, 10, 2, 12);
 const SECOND = 1_000;
@@ -124,6 +124,21 @@ test('a function that throws costs only its record', () => {
   for (const path of ['/a', '/bad', '/c']) bench.send('web.requests', request(1, { path }), { key: 'k' });
   expect(bench.take('anomalies')).toHaveLength(2);
   expect(bench.take('dead-letters')).toMatchObject([{ code: 'JOB_FAILED', reason: 'bad path' }]);
+});
+
+test('a record with something that cannot be added up counts nowhere', () => {
+  const plan = from<{ amount: string }>(TOPICS.webRequests, { trusted: true }).windows({
+    by: { ip: field('clientIp') },
+    sizes: [{ ms: SECOND, to: TOPICS.webRequests10s }],
+    select: { count: count(), sum: sumDecimal(field('amount')) },
+  });
+  const bench = new Bench(compile(job('test', plan)));
+  for (const amount of ['1.5', 'much', '2.5']) bench.send('web.requests', request(1, { amount }), { key: 'k' });
+  bench.send('web.requests', request(100, { amount: '1' }), { key: 'k' });
+  expect(bench.take('dead-letters')).toMatchObject([
+    { code: 'JOB_FAILED', reason: expect.stringContaining('Invalid number') },
+  ]);
+  expect(bench.take('web.requests.10s')).toMatchObject([{ count: 2, sum: '4' }]);
 });
 
 test('a process that emits what Kafka would refuse costs only its record', () => {

@@ -17,6 +17,8 @@ export interface Admin {
   offsets(topic: string): Promise<{ partition: number; low: number; high: number }[]>;
   /** Records each group has yet to read, by `group/topic`. Partitions a group never committed are left out. */
   lag(groups: readonly string[]): Promise<Record<string, number>>;
+  /** How many consumers a group has. */
+  members(group: string): Promise<number>;
   /** Drops what lies before `offset`. */
   deleteRecords(at: TopicPartition & { readonly offset: number }): Promise<void>;
   /** kafkajs's own administration client, for kafka/ alone. */
@@ -81,6 +83,10 @@ export async function openAdmin(settings: KafkaSettings): Promise<Admin> {
         }
       }
       return lag;
+    },
+    async members(group) {
+      const { groups } = await doing(`cannot read who is in ${group}`, raw.describeGroups([group]));
+      return groups[0]?.members.length ?? 0;
     },
     async deleteRecords({ topic, partition, offset }) {
       await doing(

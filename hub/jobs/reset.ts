@@ -9,14 +9,14 @@ const RETRY_MS = 1_000;
 
 /**
  * Forgets the state and the input positions of some steps, so that they begin anew. No process may run them meanwhile.
- * @throws HeadwaterError `USAGE` as `checkSteps`, and then none was reset; `KAFKA_…`
+ * @throws HeadwaterError `USAGE` as `checkSteps`, and then none was reset; `STEP_RUNS` while a hub runs one; `KAFKA_…`
  */
 export async function resetSteps(ids: readonly string[], all: readonly Step[], kafka: KafkaSettings): Promise<void> {
   checkSteps(ids, all);
   for (const step of all) if (ids.includes(step.id)) await reset(step, kafka);
 }
 
-/** A broker that has just started does not know at once which partitions it leads. */
+/** A broker that has just started does not know at once which partitions it leads, nor that a hub that was killed is gone. */
 async function reset(step: Step, kafka: KafkaSettings): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {

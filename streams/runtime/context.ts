@@ -29,6 +29,11 @@ export interface PartitionReader {
   resume(topics: readonly string[]): void;
 }
 
+/** The consumer group of those that run a step. */
+export function groupOf(step: Pick<Step, 'id'>): string {
+  return `hub.${step.id}`;
+}
+
 export function stateTopicOf(step: Pick<Step, 'id'>): string {
   return `hub.${step.id}.state`;
 }

@@ -1,8 +1,8 @@
-import type { HeadwaterError } from '../../contract/index.ts';
+import { HeadwaterError } from '../../contract/index.ts';
 import type { KafkaSettings } from '../../kafka/index.ts';
 import type { Step } from '../core/index.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { type Log, stateTopicOf } from './context.ts';
+import { groupOf, type Log, stateTopicOf } from './context.ts';
 import { sharedAdmin } from './shared-admin.ts';
 import type { StepStatus } from './status.ts';
 import { StepRunner } from './step-runner.ts';
@@ -54,11 +54,15 @@ export function runStep(step: Step, options: RunOptions): { status(): StepStatus
 /**
  * Forgets the state and the input positions of a step, and what it has repartitioned, so that it begins anew. No process may run it meanwhile, nor
  * a step that reads what it repartitions, which must be reset too.
- * @throws HeadwaterError `KAFKA_…`
+ * @throws HeadwaterError `STEP_RUNS` where a process runs it, or did some seconds ago; `KAFKA_…`
  */
 export async function resetStep(step: Pick<Step, 'id' | 'internal'>, kafka: KafkaSettings): Promise<void> {
   const admin = sharedAdmin(kafka);
   try {
+    if ((await admin.use((a) => a.members(groupOf(step)))) > 0) {
+      const message = `${step.id} cannot be reset while a hub runs it: its state would have a hole. Stop every hub first.`;
+      throw new HeadwaterError('STEP_RUNS', message, { retryable: true });
+    }
     for (const topic of [stateTopicOf(step), ...step.internal.map(({ name }) => name)]) {
       for (const { partition, high } of await admin.use((a) => a.offsets(topic))) {
         await admin.use((a) => a.deleteRecords({ topic, partition, offset: high }));

@@ -1,6 +1,6 @@
 import { type Consumer, openConsumer, type TopicPartition } from '../../kafka/index.ts';
 import { briefly, every } from './clock.ts';
-import type { PartitionReader, StepContext } from './context.ts';
+import { groupOf, type PartitionReader, type StepContext } from './context.ts';
 import type { TaskStatus } from './status.ts';
 import { TaskRunner } from './task-runner.ts';
 
@@ -32,7 +32,7 @@ export class Member {
     const { step, stateTopic, kafka, clock } = context;
     const member = new Member(context, onFailed);
     member.#consumer = await openConsumer(kafka, {
-      groupId: `hub.${step.id}`,
+      groupId: groupOf(step),
       topics: [...step.tables, ...step.streams, stateTopic],
       onAssigned: (partitions) => member.#assign(partitions),
       onBatch: async (batch) => {

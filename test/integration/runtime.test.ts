@@ -138,6 +138,7 @@ test('a step whose definition changed is refused until it is reset; others go on
   await feed(bed, steady.input, 0, 100);
   await until('the other step works', 20, () => others.records.length >= 100);
   expect(run.status()[0]).toMatchObject({ state: 'failed', error: expect.stringContaining('--reset-step') });
+  await expect(resetStep(countingStep(steady), bed.as('hub'))).rejects.toMatchObject({ code: 'STEP_RUNS' });
   await run.close();
   expect(outputs.records).toHaveLength(100);
   await resetStep(countingStep(changed), bed.as('hub'));

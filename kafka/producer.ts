@@ -28,10 +28,10 @@ const CODECS: Readonly<Record<Compression, kafkajs.CompressionTypes>> = {
 
 /** Upper bound of what a record takes in a batch, keys and headers included. */
 export function encodedSize(record: OutgoingRecord): number {
-  let size = 24 + (record.key?.length ?? 0) * 3;
+  let size = 27 + (record.key?.length ?? 0) * 3;
   if (record.value !== null)
     size += typeof record.value === 'string' ? Buffer.byteLength(record.value) : record.value.length;
-  if (record.headers) for (const name in record.headers) size += name.length + record.headers[name]!.length * 3 + 6;
+  if (record.headers) for (const name in record.headers) size += (name.length + record.headers[name]!.length) * 3 + 10;
   return size;
 }
 

@@ -1,7 +1,7 @@
 import { HeadwaterError, PARTITIONS, type Topic } from '../../contract/index.ts';
 import { entriesOf, inputsOf, nodesOf } from './graph.ts';
 import type { Job } from './job.ts';
-import type { Node, WindowSize, WindowsTo } from './plan.ts';
+import type { Node, Plan, WindowSize, WindowsTo } from './plan.ts';
 import { COUNTERS } from './top.ts';
 
 type Problem = (operator: string, what: string) => HeadwaterError;
@@ -27,6 +27,16 @@ export function check({ id, plans }: Job): void {
     if (node.kind === 'join') checkJoin(node, problem);
   }
   for (const { input, end } of plans) if (end.kind === 'windows') checkWindows(input, end, problem);
+  for (const plan of plans) {
+    const read = nodesOf([plan]).flatMap((node) => (node.kind === 'source' ? [node.source.topic.name] : []));
+    const loop = writtenBy(plan).find((name) => read.includes(name));
+    if (loop !== undefined) throw problem(`from(${loop})`, 'it would read what it writes there, without end');
+  }
+}
+
+function writtenBy({ end }: Plan): string[] {
+  if (end.kind === 'windows') return end.sizes.map(({ to }) => to.name);
+  return end.kind === 'into' ? [end.topic.name] : end.outputs.map(({ name }) => name);
 }
 
 /** What is known of how the records of a node are spread over partitions. */

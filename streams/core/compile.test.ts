@@ -82,6 +82,11 @@ test.each([
     'keyBy(site): it has 0 partitions',
   ],
   [
+    'a job that reads what it writes',
+    from(TOPICS.readings).into(TOPICS.readings),
+    'Job test, from(iot.readings): it would read what it writes there, without end',
+  ],
+  [
     'windows without a size',
     from(TOPICS.readings).windows({ ...windows(), sizes: [] }),
     'Job test, windows(device): `sizes` is empty',

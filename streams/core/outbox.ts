@@ -40,8 +40,9 @@ export class Outbox {
     return outputs;
   }
 
-  /** Puts a record into `dead-letters`, with why it could not be used. */
+  /** Puts a record into `dead-letters`, with why it could not be used; unless it lies there: whoever reads those would have one more to refuse, without end. */
   refuse(topic: string, record: InputRecord, code: string, reason: string): void {
+    if (topic === TOPICS.deadLetters.name) return;
     this.#letter(`${topic}/${record.partition}@${record.offset}`, code, reason, record.value, record.appendedAt);
   }
 

@@ -126,6 +126,18 @@ test('a function that throws costs only its record', () => {
   expect(bench.take('dead-letters')).toMatchObject([{ code: 'JOB_FAILED', reason: 'bad path' }]);
 });
 
+test('a dead letter that a job fails on makes no further one', () => {
+  const plan = from<DeadLetter>(TOPICS.deadLetters)
+    .map((): object => {
+      throw new Error('no');
+    })
+    .into(TOPICS.anomalies);
+  const bench = new Bench(compile(job('test', plan)));
+  bench.send('dead-letters', { origin: 'x', code: 'x', reason: '', bytes: '', ts: T }, { key: 'x' });
+  bench.send('dead-letters', { origin: 'x' }, { key: 'x' });
+  expect(bench.take('dead-letters')).toEqual([]);
+});
+
 test('a record with something that cannot be added up counts nowhere', () => {
   const plan = from<{ amount: string }>(TOPICS.webRequests, { trusted: true }).windows({
     by: { ip: field('clientIp') },

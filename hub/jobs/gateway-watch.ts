@@ -138,6 +138,7 @@ export class GatewayWatch {
 
   /** @returns who fell silent or is back since the last tick */
   tick(now: number): readonly Silence[] {
+    if (now < this.#tickedAt) this.#setBack(now);
     if (now - this.#tickedAt > UNHEARD_MS) this.#listeningSince = now;
     this.#tickedAt = now;
     this.#told = [];
@@ -149,6 +150,16 @@ export class GatewayWatch {
       this.#fallSilent(this.#stopped ? 'stopped' : 'no-status', this.#statusTs, now);
     if (this.#currentAt > 0) this.#judgeDevices(now);
     return this.#told;
+  }
+
+  /** The clock was set back: what was heard at times that are yet to come was heard by now, or nobody would be silent until then. */
+  #setBack(now: number): void {
+    this.#listeningSince = now;
+    this.#statusAt = Math.min(this.#statusAt, now);
+    this.#currentAt = Math.min(this.#currentAt, now);
+    this.#backAt = Math.min(this.#backAt, now);
+    this.#windowAt = Math.min(this.#windowAt, now);
+    for (const device of this.#devices.values()) device.heardAt = Math.min(device.heardAt, now);
   }
 
   #hearGateway(now: number): void {

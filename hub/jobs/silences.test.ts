@@ -72,6 +72,19 @@ test('a device that says nothing for a minute, where it usually does every few s
   expect(told()).toEqual([{ ...event, state: 'back', usualMs: 20_000, ts: at(400) }]);
 });
 
+test('a clock of the hub that is set forward and back tells nobody silent, and does not keep from telling who is', () => {
+  const { bench, run, status, states } = setUp();
+  run(0, 100, { devices: BOTH });
+  status(100, 'gw-1');
+  for (let second = 0; second < 30; second++) bench.tick(at(DAY + second));
+  run(101, 200, { devices: BOTH });
+  expect(states()).toEqual([]);
+  run(200, 400, { devices: ONLY_A });
+  expect(states()).toEqual(['gw-1/b silent (no-readings)']);
+  run(400, 500, { gateways: [] });
+  expect(states()).toEqual(['gw-1 silent (no-status)']);
+});
+
 test('a device that speaks every ten minutes is silent after half an hour', () => {
   const { run, states } = setUp();
   run(0, 3_001, { devices: { 'gw-1:a': 10, 'gw-1:slow': 600 } });

@@ -16,3 +16,7 @@ test('what a step has repartitioned is computed anew with it, or not at all', ()
   expect(() => checkSteps(['alerts'], all)).toThrow(/hub\.alerts\.by-rule again .*twice by alerts\.by-rule/);
   expect(() => checkSteps(['alerts', 'alerts.by-rule'], all)).not.toThrow();
 });
+
+test('the step that counts each reading once is never reset', () => {
+  expect(() => checkSteps(['intake', 'finance'], all)).toThrow(/intake cannot be reset: .*iot\.raw.*a second time/);
+});

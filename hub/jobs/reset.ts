@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HeadwaterError } from '../../contract/index.ts';
+import { HeadwaterError, TOPICS } from '../../contract/index.ts';
 import type { KafkaSettings } from '../../kafka/index.ts';
 import type { Step } from '../../streams/core/index.ts';
 import { resetStep } from '../../streams/runtime/index.ts';
+import { intake } from './intake.ts';
 
 const TRIES = 30;
 const RETRY_MS = 1_000;
@@ -28,12 +29,16 @@ async function reset(step: Step, kafka: KafkaSettings): Promise<void> {
   }
 }
 
-/** @throws HeadwaterError `USAGE` where there is no such step, or another would count twice what it repartitions again */
+/** @throws HeadwaterError `USAGE` where there is no such step, it is what counts readings once, or another would count twice what it repartitions again */
 export function checkSteps(ids: readonly string[], all: readonly Step[]): void {
   const known = all.map(({ id }) => id);
   const unknown = ids.filter((id) => !known.includes(id));
   if (unknown.length > 0) {
     const message = `there is no step ${unknown.join(', ')} to reset. There are: ${known.join(', ')}`;
+    throw new HeadwaterError('USAGE', message);
+  }
+  if (ids.includes(intake.id)) {
+    const message = `${intake.id} cannot be reset: it knows which readings have been counted, and would put all that ${TOPICS.raw.name} holds into ${TOPICS.readings.name} a second time`;
     throw new HeadwaterError('USAGE', message);
   }
   for (const step of all.filter(({ id }) => ids.includes(id))) checkReaders(step, ids, all);

@@ -124,7 +124,9 @@ describe.skipIf(!hasChromium)('results of own jobs on the live page', () => {
   test('have a place on a wall screen, which still shows everything at once', async () => {
     await open([rooms], { viewport: { width: 1920, height: 1080 } });
     stage.source.history(20);
+    stage.source.reading({});
     warm(['hall', 'attic', 'cellar']);
+    await page.locator('#readings .tiles button').first().waitFor();
     await own().locator('tbody tr').first().waitFor();
     expect(await page.evaluate('document.scrollingElement.scrollHeight')).toBe(1080);
     const [readings, box] = [await page.locator('#readings').boundingBox(), await own().boundingBox()];

@@ -1,6 +1,7 @@
 import { Agenda } from './agenda.ts';
 import type { Origin } from './event-time.ts';
-import type { Due, Series, SeriesStore, Window } from './series.ts';
+import type { Series, SeriesStore } from './series.ts';
+import type { Due, Window } from './window.ts';
 
 /** A window whose time is over waits this long, in event time, for more before it is put out again. */
 const REFINE_MS = 2_000;

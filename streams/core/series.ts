@@ -1,38 +1,7 @@
-import type { Accumulator, Aggregation } from './accumulators.ts';
+import type { Aggregation } from './accumulators.ts';
 import type { Origin } from './event-time.ts';
 import type { StateChange } from './task.ts';
-
-/** When a window that changed is to be put out: as soon as that watermark of its origin reaches `at`. Many windows share one. */
-export interface Due {
-  readonly watermark: 'live' | 'complete';
-  readonly at: number;
-}
-
-/** A session that has become part of another: what it was put out as, and the revision with which it is to be withdrawn. */
-export type Merged = readonly [start: number, end: number, revision: number];
-
-export interface Window {
-  readonly series: Series;
-  /** Index of its size. */
-  readonly size: number;
-  readonly start: number;
-  /** Of a session, the time of its last record and the gap. */
-  end: number;
-  /** The watermark at which its time is over: its end, or just past it for a session, to which a record at its end still belongs. */
-  closesAt: number;
-  /** What it collected; as JSON while nothing more is expected, which takes a quarter of the memory. See `collected`. */
-  state: readonly Accumulator[] | string;
-  /** Of the next result. */
-  revision: number;
-  /** Null while nothing came since it was last put out. */
-  due: Due | null;
-  /** It is forgotten when `complete` reaches this. */
-  keepUntil: number;
-  /** Sessions put out before they became part of this one, to be withdrawn with its next result. */
-  merged: readonly Merged[];
-  forgotten: boolean;
-  changed: boolean;
-}
+import { collected, type Merged, type Span, Window } from './window.ts';
 
 export interface Series {
   readonly name: string;
@@ -67,6 +36,9 @@ type SavedWindow = [
   merged?: readonly Merged[],
 ];
 
+/** Of one size, how many spans are known at a time. */
+const SPANS = 64;
+
 /** How the windows of one size lie in time. */
 export interface Kind {
   /** Length, or the gap of sessions. */
@@ -74,14 +46,6 @@ export interface Kind {
   /** From the start of one window to that of the next; 0 for sessions. */
   readonly advanceMs: number;
   readonly session: boolean;
-}
-
-const NONE: readonly Merged[] = [];
-
-/** What a window collected, to be added to. */
-export function collected(window: Window, aggregation: Aggregation): readonly Accumulator[] {
-  if (typeof window.state === 'string') window.state = aggregation.load(JSON.parse(window.state));
-  return window.state;
 }
 
 export function windowAt(slot: Slot, start: number): Window | undefined {
@@ -106,11 +70,14 @@ export class SeriesStore {
   readonly #kinds: readonly Kind[];
   readonly #aggregation: Aggregation;
   readonly #series = new Map<string, Series>();
+  /** Those last given to windows, SPANS of each size, by when they begin. */
+  readonly #spans: (Span | undefined)[];
   #changedSeries: Series[] = [];
   #changedWindows: Window[] = [];
 
   constructor(kinds: readonly Kind[], aggregation: Aggregation) {
     this.#kinds = kinds;
+    this.#spans = Array.from({ length: kinds.length * SPANS }, () => undefined);
     this.#aggregation = aggregation;
   }
 
@@ -126,27 +93,29 @@ export class SeriesStore {
   }
 
   createWindow(series: Series, size: number, start: number, keepUntil: number, saved?: SavedWindow): Window {
-    const { ms, session } = this.#kinds[size]!;
-    const end = saved?.[4] ?? start + ms;
-    const due = saved?.[2] ?? null;
-    const window: Window = {
-      series,
-      size,
-      start,
-      end,
-      closesAt: session ? end + 1 : end,
-      state: this.#stateOf(saved),
-      revision: saved?.[0] ?? 0,
-      due: due && { watermark: due[0], at: due[1] },
-      keepUntil,
-      merged: saved?.[5] ?? NONE,
-      forgotten: false,
-      changed: false,
-    };
+    const window = new Window(series, this.#span(size, start, keepUntil, saved?.[4]), this.#stateOf(saved));
+    if (saved !== undefined) {
+      const [revision, , due, , , merged] = saved;
+      window.revision = revision;
+      if (due !== null) window.due = { watermark: due[0], at: due[1] };
+      if (merged !== undefined) window.merged = merged;
+    }
     const slot = series.slots[size]!;
     slot.windows = slot.windows.toSpliced(placeOf(slot, start), 0, window);
     series.windows++;
     return window;
+  }
+
+  #span(size: number, start: number, keepUntil: number, sessionEnd: number | undefined): Span {
+    const { ms, advanceMs, session } = this.#kinds[size]!;
+    const end = sessionEnd ?? start + ms;
+    if (session) return { size, start, end, closesAt: end + 1, keepUntil };
+    const place = size * SPANS + ((start / advanceMs) % SPANS);
+    const known = this.#spans[place];
+    if (known !== undefined && known.start === start && known.keepUntil === keepUntil) return known;
+    const span = { size, start, end, closesAt: end, keepUntil };
+    this.#spans[place] = span;
+    return span;
   }
 
   #stateOf(saved: SavedWindow | undefined): Window['state'] {

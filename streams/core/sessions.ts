@@ -1,4 +1,5 @@
-import type { Merged, Series, SeriesStore, Slot, Window } from './series.ts';
+import type { Series, SeriesStore, Slot } from './series.ts';
+import type { Merged, Window } from './window.ts';
 
 /**
  * Sessions hold records of a series of which each is at most the gap from the next. A record that lies between two makes one of them: the sessions
@@ -38,16 +39,17 @@ export function growSession(
   end: number,
   keepMs: number,
 ): void {
-  session.end = Math.max(session.end, end);
+  let last = Math.max(session.end, end);
+  let keepUntil = session.keepUntil;
   for (const other of near) {
     if (other === session) continue;
     store.merge(session, other);
-    session.end = Math.max(session.end, other.end);
-    session.keepUntil = Math.max(session.keepUntil, other.keepUntil);
+    last = Math.max(last, other.end);
+    keepUntil = Math.max(keepUntil, other.keepUntil);
     const putOut: Merged[] = other.revision > 0 ? [[other.start, other.end, other.revision]] : [];
     if (putOut.length + other.merged.length > 0) session.merged = [...session.merged, ...other.merged, ...putOut];
     store.dropWindow(other);
   }
-  session.closesAt = session.end + 1;
-  session.keepUntil = Math.max(session.keepUntil, session.closesAt + keepMs);
+  const closesAt = last + 1;
+  session.span = { ...session.span, end: last, closesAt, keepUntil: Math.max(keepUntil, closesAt + keepMs) };
 }

@@ -158,13 +158,11 @@ export class StepTask implements Task {
     return this.#outbox.take();
   }
 
-  takeChanges(): StateChange[] {
-    const changes: StateChange[] = [];
+  *takeChanges(): Iterable<StateChange> {
     for (const [part, prefix] of this.#all()) {
       for (const change of part.takeChanges())
-        changes.push(prefix === '' ? change : { key: prefix + change.key, value: change.value });
+        yield prefix === '' ? change : { key: prefix + change.key, value: change.value };
     }
-    return changes;
   }
 
   *snapshot(): Iterable<StateChange> {

@@ -38,8 +38,11 @@ export interface Task {
   tick(now: number, behind?: (topic: string) => boolean): void;
   /** What was put out since the last call, in order. */
   takeOutputs(): OutputRecord[];
-  /** What changed in the state since the last call: enough to rebuild it on top of what was taken before. */
-  takeChanges(): StateChange[];
+  /**
+   * What changed in the state since the last call: enough to rebuild it on top of what was taken before. To be gone through to its end, and before
+   * anything else is asked of the task.
+   */
+  takeChanges(): Iterable<StateChange>;
   /** The whole state. */
   snapshot(): Iterable<StateChange>;
   /** Takes up the state of an earlier life, before the first `process`: each entry once, as it last was, in any order. */

@@ -2,8 +2,8 @@ import { CONTRACT_VERSION, encode, HEADER } from '../../contract/index.ts';
 import type { Aggregation } from './accumulators.ts';
 import { compileExpression } from './expressions.ts';
 import type { WindowsTo } from './plan.ts';
-import { collected, type Window } from './series.ts';
 import type { OutputRecord } from './task.ts';
+import { collected, type Window } from './window.ts';
 
 const HEADERS = { [HEADER.version]: CONTRACT_VERSION };
 

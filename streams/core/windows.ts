@@ -3,18 +3,10 @@ import { Closing } from './closing.ts';
 import type { Origin } from './event-time.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
 import type { WindowSize, WindowsTo } from './plan.ts';
-import {
-  collected,
-  isSeries,
-  type Kind,
-  type Series,
-  SeriesStore,
-  type Slot,
-  type Window,
-  windowAt,
-} from './series.ts';
+import { isSeries, type Kind, type Series, SeriesStore, type Slot, windowAt } from './series.ts';
 import { growSession, isInside, openSession, touching } from './sessions.ts';
 import type { InputRecord, OutputRecord, StateChange } from './task.ts';
+import { collected, type Window } from './window.ts';
 import { windowRows } from './window-rows.ts';
 
 /** Why a record is late: the window that takes nothing any more. */

@@ -157,6 +157,16 @@ describe('a checkpoint log', () => {
     expect(read(logOf(records)).entries).toEqual(new Map([['big', value]]));
   });
 
+  test('takes the changes of a frame one by one, however many there are', () => {
+    const written = new Map(Array.from({ length: 20_000 }, (_, i) => [`ключ ${i}`, { i, text: 'ä😀' }]));
+    const records = encodeFrame(
+      { kind: 'delta', seq: 1, fingerprint: 'f1', offsets: {}, changes: written.entries() },
+      100_000,
+    );
+    expect(Math.max(...records.map((r) => r.value.length))).toBe(100_000);
+    expect(read(logOf(records)).entries).toEqual(written);
+  });
+
   test('that was cut in the middle of a frame and never snapshotted is reported, not half read', () => {
     expect(() => read(logOf(delta(2, 'a'), delta(3, 'b')))).toThrow(/its beginning is missing/);
     const parts = encodeFrame(

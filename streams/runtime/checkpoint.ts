@@ -88,15 +88,15 @@ export class CheckpointWriter {
   /** The records of the next commit: all belong into one transaction. `snapshotComplete` when the last piece of one is among them. */
   collect(offsets: Offsets): { records: FrameRecord[]; snapshotComplete: boolean } {
     // The changes are taken before the snapshot moves on: what its entries show is then in this commit's delta or in an earlier one.
-    const changes = this.#task.takeChanges().map(encodeChange);
-    const { records, snapshotComplete } = this.#snapshotPiece();
     const delta = encodeFrame({
       kind: 'delta',
-      seq: ++this.#seq,
+      seq: this.#seq + (this.#snapshot === undefined ? 1 : 2),
       fingerprint: this.#fingerprint,
       offsets,
-      changes,
+      changes: encodeChanges(this.#task.takeChanges()),
     });
+    const { records, snapshotComplete } = this.#snapshotPiece();
+    this.#seq++;
     this.#bytesSinceSnapshot += sizeOf(delta);
     return { records: [...records, ...delta], snapshotComplete };
   }
@@ -225,6 +225,10 @@ export class CheckpointReader {
       `state log ${this.#log} was written by another definition of the step than the present one. Give the changed step a new id to keep both, or reset it (--reset-step) to compute it anew from its inputs.`,
     );
   }
+}
+
+function* encodeChanges(changes: Iterable<StateChange>): Iterable<EncodedChange> {
+  for (const change of changes) yield encodeChange(change);
 }
 
 function encodeChange({ key, value }: StateChange): EncodedChange {

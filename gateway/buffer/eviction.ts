@@ -49,13 +49,16 @@ export class Evictor {
     return any;
   }
 
-  /** Gives up the oldest until `enough()` or until nothing is left that may be given up. */
-  evictUntil(enough: () => boolean, state: State): void {
+  /** Gives up the oldest until `enough()` or until nothing is left that may be given up; true if there was any. */
+  evictUntil(enough: () => boolean, state: State): boolean {
+    let any = false;
     for (const lane of ORDER) {
       while (!enough()) {
         if (!this.#evictStep(lane, Number.MAX_SAFE_INTEGER, FULL, state)) break;
+        any = true;
       }
     }
+    return any;
   }
 
   #evictStep(lane: number, storedBefore: number, reason: string, state: State): boolean {

@@ -115,6 +115,24 @@ test('drop-oldest gives up the backlog first and alarms last, and says which', (
   store.close();
 });
 
+test('what was given up for a submission that was refused all the same stays counted when the gateway is opened again', () => {
+  using dir = folder();
+  const options = optionsFor(dir.path, { maxBytes: 1024 * 1024, whenFull: 'drop-oldest' });
+  const clock = new TestClock();
+  const store = new Store(options, clock);
+  store.commit(
+    Array.from({ length: 100 }, () => ({ entries: [reading('x'.repeat(1000), false)] })),
+    none,
+  );
+  expect(outcomesOf(store.commit([{ entries: [reading('x'.repeat(2_000_000), false)] }], none))).toEqual(['refused']);
+  const { counts, lanes } = store.status();
+  expect(counts.evicted).toBeGreaterThan(0);
+  store.close();
+  const again = new Store(options, clock);
+  expect(again.status()).toMatchObject({ counts: { evicted: counts.evicted, acknowledged: 100 }, lanes });
+  again.close();
+});
+
 test('what was handed out to be sent is not evicted', () => {
   using dir = folder();
   const clock = new TestClock();

@@ -127,8 +127,9 @@ export class Store {
     const state = this.#state;
     const stored = this.#ages.now();
     const lane = this.#liveIsLate(stored) ? BACKLOG : LIVE;
-    let room = this.#makeRoom(submissions);
-    let wrote = false;
+    // Given up and counted, even if after that nothing is stored.
+    let wrote = this.#makeRoom(submissions);
+    let room = this.#pageLimit - this.#pagesInUse() * PAGE_BYTES;
     for (const [at, submission] of submissions.entries()) {
       const { entries, id, forget } = submission;
       if (forget && this.#repeats.forget(forget)) wrote = true;
@@ -165,18 +166,18 @@ export class Store {
     return head !== undefined && now - head.stored > this.#options.liveWithinMs;
   }
 
-  /** Bytes free for new records, after giving up old ones if that is the policy. */
-  #makeRoom(submissions: readonly Submission[]): number {
+  /** Gives up old records for new ones, if that is the policy; true if there were any. */
+  #makeRoom(submissions: readonly Submission[]): boolean {
     const used = this.#pagesInUse() * PAGE_BYTES;
     if (this.#options.whenFull === 'drop-oldest') {
       const wanted = submissions.reduce((sum, submission) => sum + sizeOf(submission), 0);
       if (used + wanted > this.#pageLimit) {
         const spare = Math.min(this.#pageLimit / 16, 1024 * 1024);
         const target = Math.max(0, this.#pageLimit - wanted - spare);
-        this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= target, this.#state);
+        return this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= target, this.#state);
       }
     } else if (used <= this.#pageLimit * ACCEPT_AGAIN) this.#full = false;
-    return this.#pageLimit - this.#pagesInUse() * PAGE_BYTES;
+    return false;
   }
 
   #release(lane: number, sequence: number): boolean {

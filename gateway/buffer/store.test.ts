@@ -52,6 +52,7 @@ test('a bounded buffer that drops its oldest accounts for every sequence and sta
           if (found.length === 0) return;
           sent[lane] = found.at(-1)!.sequence;
           store.commit([], new Map([[lane, sent[lane]!]]));
+          store.checkpoint();
         };
         for (const { size, waitMs, alarm, send: sends } of rounds) {
           clock.now += waitMs;

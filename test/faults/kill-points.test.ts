@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type IncomingRecord, openProducer } from '../../kafka/index.ts';
+import type { IncomingRecord } from '../../kafka/index.ts';
 import { expectUndisturbed, prepareCounting, shared, startWorker, type Worker } from '../support/counting-runs.ts';
 import { ANSWERED, FENCED, INTERRUPTED, type Interruption, type KillPoint } from '../support/kill-points.ts';
-import { collect, feed, openTestBed, PARTITIONS, type TestBed, until } from '../support/testbed.ts';
+import { collect, feed, openTestBed, PARTITIONS, send, type TestBed, until } from '../support/testbed.ts';
 import { type Transactions, transactionsOf } from '../support/transactions.ts';
 
 let bed: TestBed;
@@ -104,10 +104,8 @@ test.concurrent('a transaction that a process left open holds readers until it t
   const hung = await stoppedAt(step, 'before commit');
   expect(transactions().open).toBeGreaterThan(0);
   // Nobody takes over. A stranger's rows, in each partition, can be read when the broker has aborted what lies before them.
-  const stranger = await openProducer(bed.as('admin'));
   const rows = Array.from({ length: PARTITIONS }, (_, partition) => ({ key: 'stranger', value: '', partition }));
-  await stranger.send([{ topic: step.output, records: rows }]);
-  await stranger.close();
+  await send(bed, 'admin', step.output, rows);
   const isStrange = ({ key }: IncomingRecord) => key === 'stranger';
   await until('the readers go on', 40, () => outputs.records.filter(isStrange).length === PARTITIONS);
   expect(transactions()).toMatchObject({ open: 0, aborted: expect.toSatisfy((n: number) => n > 0) });

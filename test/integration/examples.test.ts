@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encode, type ReadingWindow, TOPICS } from '../../contract/index.ts';
 import { type Warm, watchFreezers } from '../../examples/freezer-watch/index.ts';
-import { desired } from '../../hub/topics/index.ts';
-import { applyPlan, openProducer, planChanges } from '../../kafka/index.ts';
+import { provision } from '../../hub/topics/index.ts';
+import { openProducer } from '../../kafka/index.ts';
 import { openTestBed, type TestBed, until } from '../support/testbed.ts';
 
 let bed: TestBed;
 beforeAll(async () => {
   bed = await openTestBed();
-  const wanted = desired(1);
-  await applyPlan(bed.admin, wanted, await planChanges(bed.admin, wanted));
+  await provision(bed.as('admin'), 1);
 });
 afterAll(() => bed?.close());
 

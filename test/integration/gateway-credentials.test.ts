@@ -7,9 +7,8 @@ import { stringify } from 'yaml';
 import { GatewayStatus, TOPICS } from '../../contract/index.ts';
 import { loadGatewayConfig } from '../../gateway/config/index.ts';
 import { type Gateway, runGateway } from '../../gateway/main.ts';
-import { desired } from '../../hub/topics/index.ts';
+import { provision } from '../../hub/topics/index.ts';
 import { openAuthority } from '../../infra/local/index.ts';
-import { applyPlan, planChanges } from '../../kafka/index.ts';
 import { collect, openTestBed, type TestBed, until } from '../support/testbed.ts';
 
 // A gateway's credentials are renewed while it forwards to real Kafka: nothing is lost, and nothing is sent twice.
@@ -19,8 +18,7 @@ let dir: string;
 
 beforeAll(async () => {
   bed = await openTestBed();
-  const wanted = desired(1);
-  await applyPlan(bed.admin, wanted, await planChanges(bed.admin, wanted));
+  await provision(bed.as('admin'), 1);
 });
 afterAll(() => bed?.close());
 

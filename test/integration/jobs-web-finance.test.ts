@@ -11,10 +11,10 @@ import {
   type WebSiteWindow,
 } from '../../contract/index.ts';
 import { steps } from '../../hub/jobs/index.ts';
-import { desired } from '../../hub/topics/index.ts';
-import { applyPlan, type OutgoingRecord, openProducer, planChanges } from '../../kafka/index.ts';
+import { provision } from '../../hub/topics/index.ts';
+import type { OutgoingRecord } from '../../kafka/index.ts';
 import { runSteps } from '../../streams/runtime/index.ts';
-import { collect, openTestBed, type TestBed, until } from '../support/testbed.ts';
+import { collect, openTestBed, send, type TestBed, until } from '../support/testbed.ts';
 
 const SECONDS = 60;
 /** Long enough ago that every window is over once silence has set in. */
@@ -27,16 +27,9 @@ let bed: TestBed;
 
 beforeAll(async () => {
   bed = await openTestBed();
-  const all = desired(1);
-  await applyPlan(bed.admin, all, await planChanges(bed.admin, all));
+  await provision(bed.as('admin'), 1);
 });
 afterAll(() => bed?.close());
-
-async function send(topic: string, records: OutgoingRecord[]): Promise<void> {
-  const producer = await openProducer(bed.as('sources'));
-  await producer.send([{ topic, records }]);
-  await producer.close();
-}
 
 /** Each second one request of each of twenty clients; from the 20th to the 40th, thirty of one more. */
 function requests(from: number, to: number): OutgoingRecord[] {
@@ -77,6 +70,8 @@ test('web and finance over real Kafka, closed in the middle: rows are whole, eac
   const topics = [TOPICS.webSite10s, TOPICS.webSessions, TOPICS.balances, TOPICS.transactionsEnriched, TOPICS.episodes];
   const [site, sessions, balances, enriched, episodes] = await Promise.all(topics.map((t) => collect(bed, t.name)));
   await send(
+    bed,
+    'sources',
     TOPICS.accounts.name,
     ACCOUNTS.map((id) => {
       const account = { id, currency: 'EUR', country: 'DE', segment: 'retail' };
@@ -84,8 +79,8 @@ test('web and finance over real Kafka, closed in the middle: rows are whole, eac
     }),
   );
   const feed = async (from: number, to: number) => {
-    await send(TOPICS.webRequests.name, requests(from, to));
-    await send(TOPICS.transactions.name, transactions(from, to));
+    await send(bed, 'sources', TOPICS.webRequests.name, requests(from, to));
+    await send(bed, 'sources', TOPICS.transactions.name, transactions(from, to));
   };
   const concerned = steps().filter(({ id }) => /^(web|finance|episodes)/.test(id));
   await feed(0, 27);

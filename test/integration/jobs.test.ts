@@ -15,10 +15,10 @@ import {
   type WebWindow,
 } from '../../contract/index.ts';
 import { steps } from '../../hub/jobs/index.ts';
-import { desired } from '../../hub/topics/index.ts';
-import { applyPlan, type OutgoingRecord, openProducer, planChanges } from '../../kafka/index.ts';
+import { provision } from '../../hub/topics/index.ts';
+import type { OutgoingRecord } from '../../kafka/index.ts';
 import { runSteps } from '../../streams/runtime/index.ts';
-import { collect, openTestBed, type TestBed, until } from '../support/testbed.ts';
+import { collect, openTestBed, send, type TestBed, until } from '../support/testbed.ts';
 
 const SECONDS = 120;
 const TEN = 10_000;
@@ -31,16 +31,9 @@ let bed: TestBed;
 
 beforeAll(async () => {
   bed = await openTestBed();
-  const all = desired(1);
-  await applyPlan(bed.admin, all, await planChanges(bed.admin, all));
+  await provision(bed.as('admin'), 1);
 });
 afterAll(() => bed?.close());
-
-async function send(user: 'gateway' | 'sources' | 'hub', topic: string, records: OutgoingRecord[]): Promise<void> {
-  const producer = await openProducer(bed.as(user));
-  await producer.send([{ topic, records }]);
-  await producer.close();
-}
 
 /** What a gateway of five devices forwards in some seconds; each sends a value a second. */
 function forwarded(gateway: string, from: number, to: number): OutgoingRecord[] {
@@ -105,6 +98,7 @@ test('all jobs over real Kafka, closed in the middle: every window is whole, and
   );
   const devices = ['a', 'b'].flatMap((gateway) => [0, 1, 2, 3, 4].map((n) => `${gateway}-d${n}`));
   await send(
+    bed,
     'sources',
     TOPICS.devices.name,
     devices.map((id) => ({ key: id, value: encode({ id, site: 'roof', type: 'climate' }) })),
@@ -112,17 +106,17 @@ test('all jobs over real Kafka, closed in the middle: every window is whole, and
   const observation = { place: 'city', provider: 'test', temperature: 8.5, ts: start };
   // Known before the first reading, as it is on a platform that has run for a while.
   const known = encode({ ...observation, site: 'roof' });
-  await send('hub', TOPICS.siteWeather.name, [{ key: 'roof', value: known }]);
+  await send(bed, 'hub', TOPICS.siteWeather.name, [{ key: 'roof', value: known }]);
   const place = encode({ id: 'city', sites: ['roof'] });
-  await send('sources', TOPICS.places.name, [{ key: 'city', value: place }]);
-  await send('sources', TOPICS.weather.name, [
+  await send(bed, 'sources', TOPICS.places.name, [{ key: 'city', value: place }]);
+  await send(bed, 'sources', TOPICS.weather.name, [
     { key: 'city', value: encode({ ...observation, temperature: 9, ts: start + 60_000 }) },
   ]);
   const feed = async (from: number, to: number, again = 0) => {
     for (const gateway of ['a', 'b'])
-      await send('gateway', TOPICS.raw.name, forwarded(gateway, Math.max(0, from - again), to));
-    await send('sources', TOPICS.webRequests.name, requests(from, to));
-    await send('sources', TOPICS.transactions.name, transactions(from, to));
+      await send(bed, 'gateway', TOPICS.raw.name, forwarded(gateway, Math.max(0, from - again), to));
+    await send(bed, 'sources', TOPICS.webRequests.name, requests(from, to));
+    await send(bed, 'sources', TOPICS.transactions.name, transactions(from, to));
   };
   await feed(0, 40);
   const first = runSteps(steps(), { kafka: bed.as('hub'), log });

@@ -6,6 +6,7 @@ import {
   type Consumer,
   type IncomingRecord,
   type KafkaSettings,
+  type OutgoingRecord,
   openAdmin,
   openConsumer,
   openProducer,
@@ -119,6 +120,13 @@ export async function collect(bed: TestBed, topic: string) {
   };
 }
 
+/** Sends records in the name of a user, with that user's rights. */
+export async function send(bed: TestBed, user: User, topic: string, records: readonly OutgoingRecord[]): Promise<void> {
+  const producer = await openProducer(bed.as(user));
+  await producer.send([{ topic, records }]);
+  await producer.close();
+}
+
 /** Sends `count` records with texts from `from` on, `padding` characters longer than they need be. */
 export async function feed(
   bed: TestBed,
@@ -128,13 +136,11 @@ export async function feed(
   keys = 50,
   padding = 0,
 ): Promise<void> {
-  const producer = await openProducer(bed.as('admin'));
   const records = Array.from({ length: count }, (_, i) => ({
     key: `k${(from + i) % keys}`,
     value: String(from + i).padEnd(padding),
   }));
-  await producer.send([{ topic, records }]);
-  await producer.close();
+  await send(bed, 'admin', topic, records);
 }
 
 /** Feeds a topic in small portions until told to stop, whatever happens to the brokers; gives back how many records the topic then holds. */

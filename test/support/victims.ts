@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayStatus } from '../../contract/index.ts';
-import { desired } from '../../hub/topics/index.ts';
+import { provision } from '../../hub/topics/index.ts';
 import {
   deviceAccount,
   type ProcessExit,
@@ -11,7 +11,6 @@ import {
   startProcess,
   writeSettings,
 } from '../../infra/local/index.ts';
-import { applyPlan, planChanges } from '../../kafka/index.ts';
 import type { DevicesOptions } from '../../simulators/devices/index.ts';
 import { openTestBed, type TestBed, until } from './testbed.ts';
 
@@ -58,8 +57,7 @@ export interface HubSummary {
 export async function openVictims(brokers: 1 | 3, env: Record<string, string> = {}): Promise<Victims> {
   const dir = mkdtempSync(join(tmpdir(), 'headwater-victims-'));
   const bed = await openTestBed(brokers);
-  const wanted = desired(brokers);
-  await applyPlan(bed.admin, wanted, await planChanges(bed.admin, wanted));
+  await provision(bed.as('admin'), brokers);
   const ports = await settlePorts(dir, undefined, () => {});
   mkdirSync(join(dir, 'simulated'));
   const files = writeSettings(dir, bed.cluster, ports, []);

@@ -64,13 +64,15 @@ export function summarize(
 
   const gaps = atIntake('gaps');
   const evicted = atGateways('evicted');
+  const counted = atIntake('counted');
   const refused = atGateways('lost');
   const { windows, anomalies, deadLetters, late, unreadable, alertsFiring } = store.totals();
   return {
     readings: {
-      acknowledged: atGateways('acknowledged'),
+      // A gateway's own word comes every few seconds; what was counted since was acknowledged before.
+      acknowledged: Math.max(atGateways('acknowledged'), counted),
       forwarded: atGateways('forwarded'),
-      counted: atIntake('counted'),
+      counted,
       lost: gaps + evicted + refused,
       duplicatesDropped: atIntake('duplicatesDropped'),
       gaps,

@@ -184,6 +184,10 @@ test('the summary adds up gateways and the partitions of the intake', async () =
     refused: 4,
   });
   expect(summary.latencyMs).toEqual({ p50: null, p99: null });
+
+  // Counted since the gateways last said how much they acknowledged.
+  put('platform.health', [health('hub:intake/1', 190, 0)]);
+  expect((await json('/api/summary')).readings).toMatchObject({ acknowledged: 250, counted: 250 });
 });
 
 test('a series without a window yet can be chosen, and shows its readings', async () => {

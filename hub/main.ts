@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { runSteps, type StepStatus } from '../streams/runtime/index.ts';
 import { type HubConfig, kafkaOf } from './config/index.ts';
-import { startHealth } from './health/index.ts';
+import { openMetrics, startHealth } from './health/index.ts';
 import { loadJobs, steps } from './jobs/index.ts';
 import { OWN_RETENTION, openStore, startLiveFeed } from './sinks/index.ts';
 import { type SourceStatus, startSources } from './sources/index.ts';
@@ -34,11 +34,13 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     warn: (error) => log.warn({ err: error }, 'live feed'),
   });
   const parts: (() => Part[])[] = [];
+  const metrics = openMetrics();
   const web = await startWeb({
     store,
     feed,
     ...config.page,
     own: own.windows,
+    metrics,
     parts: () => parts.flatMap((part) => part()),
   });
   const running = runSteps(jobs, { kafka: kafka.hub, log });

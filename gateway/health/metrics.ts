@@ -5,6 +5,8 @@ type Labels = readonly string[];
 
 /** Looking at the event loop wakes the processor; ten times a second is often enough to see a delay. */
 const EVENT_LOOP_PRECISION_MS = 100;
+/** Gauges whose names say that they were counters. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
 export interface GatewayMetrics {
   readonly contentType: string;
@@ -15,6 +17,7 @@ export interface GatewayMetrics {
 export function gatewayMetrics(): GatewayMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const registers = [registry];
   const counter = (name: string, help: string, labelNames: Labels = []) =>
     new Counter({ name: `headwater_gateway_${name}_total`, help, labelNames: [...labelNames], registers });

@@ -3,6 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { encode, type Health, TOPICS } from '../../contract/index.ts';
 import { type KafkaSettings, openAdmin, openProducer } from '../../kafka/index.ts';
 
+export {
+  type Counted,
+  type Family,
+  type Metrics,
+  type MetricsPart,
+  openMetrics,
+  type Tell,
+  watchProcess,
+} from './metrics.ts';
+
 export interface HealthOptions {
   readonly kafka: KafkaSettings;
   readonly process: string;

@@ -1,5 +1,6 @@
 import { HeadwaterError } from '../../contract/index.ts';
 import type { WindowTopic } from '../../streams/core/index.ts';
+import type { Metrics } from '../health/index.ts';
 import type { Feed, Store } from '../sinks/index.ts';
 import { addApi } from './api.ts';
 import { openEvents } from './events.ts';
@@ -23,6 +24,8 @@ export interface WebOptions {
   readonly parts?: () => readonly Part[];
   /** Windows of jobs that were added to the hub. */
   readonly own?: readonly WindowTopic[];
+  /** Served under `/metrics`, for Prometheus. */
+  readonly metrics?: Metrics;
   /** Ms since the epoch. */
   readonly clock?: () => number;
 }
@@ -57,6 +60,10 @@ export async function startWeb(options: WebOptions): Promise<Web> {
 
   const app = createServer(hosts);
   addApi(app, { store, recent, frames, clock, summary, own });
+  if (options.metrics) {
+    const { metrics } = options;
+    app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  }
   app.get('/events', (request, reply) => {
     if (events.count() >= MOST_CLIENTS) {
       return reply

@@ -5,6 +5,16 @@ export { HeadwaterError } from './error.ts';
 export { formatIdentity, type Identity, LANES, type Lane, parseIdentity } from './identity.ts';
 export { decimal, NAME, name, timestamp } from './names.ts';
 export {
+  Alert,
+  AlertChannel,
+  AlertSilence,
+  LABEL,
+  Labels,
+  Matcher,
+  Notification,
+  SEVERITIES,
+} from './records/alerts.ts';
+export {
   ComfortWindow,
   Place,
   Silence,
@@ -17,7 +27,6 @@ export { Account, Balance, EnrichedTransaction, Transaction } from './records/fi
 export { Clock, Device, Evicted, GatewayStatus, Reading, Rejected } from './records/iot.ts';
 export { AirMeasurement, MarketQuote, SocialPost, TrafficFlow, WeatherObservation } from './records/public-apis.ts';
 export {
-  Alert,
   Anomaly,
   Breach,
   DeadLetter,

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { Alert, AlertChannel, AlertSilence, Notification } from './records/alerts.ts';
 import {
   ComfortWindow,
   Place,
@@ -12,7 +13,6 @@ import { Account, Balance, EnrichedTransaction, Transaction } from './records/fi
 import { Device, GatewayStatus, Reading } from './records/iot.ts';
 import { AirMeasurement, MarketQuote, SocialPost, TrafficFlow, WeatherObservation } from './records/public-apis.ts';
 import {
-  Alert,
   Anomaly,
   Breach,
   DeadLetter,
@@ -145,6 +145,19 @@ export const TOPICS = {
     retentionMs: 30 * DAY,
   }),
   alerts: topic('alerts', 'rule and series', 'alerts and their states', Alert, { retentionMs: 30 * DAY }),
+  alertSilences: topic(
+    'alert-silences',
+    'silence',
+    'which alerts are not told, until when and why',
+    AlertSilence,
+    compact,
+  ),
+  notifications: topic('notifications', 'group', 'alerts as they are told, in groups', Notification, {
+    // All of them in one order, for each channel.
+    partitions: 1,
+    retentionMs: 30 * DAY,
+  }),
+  alertChannels: topic('alert-channels', 'channel', 'how each channel fares', AlertChannel, compact),
   health: topic('platform.health', 'process', 'lag, disk, memory and certificates of each process', Health, {
     retentionMs: DAY,
   }),

@@ -128,20 +128,6 @@ export const Anomaly = z.object({
 });
 export type Anomaly = z.infer<typeof Anomaly>;
 
-export const Alert = z.object({
-  /** Same for every state of one episode. */
-  id: z.string(),
-  rule: z.string(),
-  series: z.string(),
-  state: z.enum(['pending', 'firing', 'resolved']),
-  severity: z.enum(['info', 'warning', 'critical']),
-  summary: z.string(),
-  value: z.number().nullable(),
-  since: timestamp,
-  ts: timestamp,
-});
-export type Alert = z.infer<typeof Alert>;
-
 /** What came after its window had closed. */
 export const Late = z.object({
   topic: z.string(),

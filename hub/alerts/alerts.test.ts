@@ -74,6 +74,7 @@ test('a temperature out of its band is pending, fires when it lasts, and is reso
     series: 'gw-1/mc-1/temperature',
     severity: 'warning',
     since: at(20),
+    labels: { site: 'roof', gateway: 'gw-1', device: 'mc-1', metric: 'temperature' },
   };
   expect(told()).toEqual([
     { ...alert, state: 'pending', ts: at(20), value: 71.23456, summary: 'mc-1 measures 71.23 Cel (roof)' },

@@ -92,7 +92,7 @@ function settle(rule: Rule, episode: Episode, holds: boolean, ts: number, tell: 
 }
 
 function alertOf({ since, last, times }: Episode, state: Alert['state'], ts: number): Alert {
-  const { rule, series, key, severity, summary } = last!;
+  const { rule, series, key, severity, summary, labels } = last!;
   const value = times.length > 0 ? times.length : last!.value;
   const shown = value === null ? 'unknown' : Number(value.toPrecision(4)).toString();
   return {
@@ -105,5 +105,7 @@ function alertOf({ since, last, times }: Episode, state: Alert['state'], ts: num
     value,
     since,
     ts,
+    // A signal that an earlier version kept has none.
+    ...(labels && { labels }),
   };
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { HeadwaterError, TOPICS, type Topic } from '../../contract/index.ts';
+import { HeadwaterError, LABEL, SEVERITIES, type Topic } from '../../contract/index.ts';
+import { WATCHED } from './watched.ts';
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
@@ -18,6 +19,10 @@ const duration = z
 
 /** A field of the record; dots reach into it. */
 const path = z.string().min(1);
+const label = z.string().regex(LABEL, 'must be of A–Z a–z 0–9 _ and not begin with a digit');
+
+/** Labels that every alert has, whatever its rule. */
+const OF_EVERY_ALERT = ['rule', 'severity', 'series'];
 
 const When = z.union([
   /** A value outside of a band. */
@@ -35,27 +40,10 @@ const When = z.union([
 ]);
 export type When = z.output<typeof When>;
 
-/** The topics that rules are about, with the fields that name a record's series and time. */
-const WATCHED = new Map(
-  [
-    ...[TOPICS.readings10s, TOPICS.readings1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
-    ...[TOPICS.sites1m, TOPICS.siteComfort1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
-    { topic: TOPICS.comfort1m, series: 'series', time: 'windowEnd' },
-    ...[TOPICS.webRequests10s, TOPICS.webRequests1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
-    ...[TOPICS.webSite10s, TOPICS.webSite1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
-    ...[TOPICS.transactions10s, TOPICS.transactions1m].map((topic) => ({ topic, series: 'series', time: 'windowEnd' })),
-    { topic: TOPICS.silences, series: 'series', time: 'ts' },
-    { topic: TOPICS.episodes, series: 'series', time: 'windowEnd' },
-    { topic: TOPICS.anomalies, series: 'series', time: 'ts' },
-    { topic: TOPICS.health, series: 'process', time: 'ts' },
-    { topic: TOPICS.gateways, series: 'gateway', time: 'ts' },
-  ].map((watched) => [watched.topic.name as string, watched]),
-);
-
 const Rule = z
   .strictObject({
     id: z.string().regex(/^[a-z0-9-]+$/, 'must be of a–z 0–9 -'),
-    severity: z.enum(['info', 'warning', 'critical']),
+    severity: z.enum(SEVERITIES),
     /** For people; `{field}` stands for a field of the record, `{value}` for what was judged. */
     summary: z.string().min(1),
     topic: z.enum([...WATCHED.keys()]),
@@ -68,10 +56,29 @@ const Rule = z
     when: When,
     /** How long it must be so before the alert fires. */
     for: duration.default(0),
+    /** What the alert is about: fields of the record by the label's name, besides those that the topic has by itself. */
+    labels: z.record(label, path).default({}),
+    /** Alerts with equal labels are told together; `rule`, `severity` and `series` are labels too. */
+    groupBy: z.array(label).default(['rule', 'site']),
+    /** While one of these rules fires with the same labels as this alert, it is not told: it follows from that. */
+    inhibitedBy: z.array(z.strictObject({ rule: z.string(), equal: z.array(label).min(1) })).default([]),
   })
-  .transform(({ topic, series, for: forMs, ...rule }) => {
+  .transform(({ topic, series, labels, for: forMs, ...rule }, context) => {
     const watched = WATCHED.get(topic)!;
-    return { ...rule, topic: watched.topic as Topic, time: watched.time, series: series ?? watched.series, forMs };
+    const made = {
+      ...rule,
+      topic: watched.topic as Topic,
+      time: watched.time,
+      series: series ?? watched.series,
+      labels: { ...watched.labels, ...labels },
+      forMs,
+    };
+    const known = new Set([...OF_EVERY_ALERT, ...Object.keys(made.labels)]);
+    // Every rule may be grouped by site; where there is none, its alerts are one group.
+    const unknown = made.groupBy.find((name) => !known.has(name) && name !== 'site');
+    if (unknown !== undefined)
+      context.addIssue({ code: 'custom', path: ['groupBy'], message: `this rule has no label ${unknown}` });
+    return made;
   });
 export type Rule = z.output<typeof Rule>;
 
@@ -88,11 +95,39 @@ export function loadRules(dir = fileURLToPath(new URL('rules', import.meta.url))
       rules.push(rule);
     }
   }
+  problems.push(...inhibitionProblems(rules));
   if (problems.length > 0)
     throw new HeadwaterError('RULES_INVALID', `The alert rules in ${dir} cannot be used: ${problems[0]}`, {
       details: problems,
     });
   return rules;
+}
+
+/** Rules that would be held back by what is not there, or by each other: then nobody would be told of either. */
+function inhibitionProblems(rules: readonly Rule[]): string[] {
+  const byId = new Map(rules.map((rule) => [rule.id, rule]));
+  const problems: string[] = [];
+  const causes = (rule: Rule) => rule.inhibitedBy.flatMap((by) => byId.get(by.rule) ?? []);
+  for (const rule of rules) {
+    for (const { rule: id, equal } of rule.inhibitedBy) {
+      const cause = byId.get(id);
+      if (cause === undefined) problems.push(`${rule.id}: it is inhibited by ${id}, and there is no such rule`);
+      else
+        for (const of of [rule, cause])
+          for (const name of equal)
+            if (!(name in of.labels))
+              problems.push(`${rule.id}: inhibited by ${id} with equal ${name}, but ${of.id} has no such label`);
+    }
+    const seen = new Set<Rule>();
+    const waiting = causes(rule);
+    for (let cause = waiting.pop(); cause !== undefined; cause = waiting.pop()) {
+      if (seen.has(cause)) continue;
+      seen.add(cause);
+      waiting.push(...causes(cause));
+    }
+    if (seen.has(rule)) problems.push(`${rule.id}: it inhibits itself, by way of what it is inhibited by`);
+  }
+  return problems;
 }
 
 /** Rules written as a YAML list, and what is wrong with them. */

@@ -1,3 +1,4 @@
+import type { Labels } from '../../contract/index.ts';
 import type { Rule } from './rules.ts';
 
 /** What a rule has to judge: one record of its topic, reduced to what matters. */
@@ -10,11 +11,14 @@ export interface Signal {
   /** Of a rule about what a field is: 1 where it is so, else 0. */
   readonly value: number | null;
   readonly summary: string;
+  /** What the record is about. */
+  readonly labels: Labels;
   readonly ts: number;
 }
 
 /** Alerts are about now: what a replay or a backlog brings of older times is not judged. */
 const OLD_MS = 600_000;
+const LONGEST = 300;
 
 /** The signals of one record: one for each rule that it concerns. */
 export function signalsOf(rules: readonly Rule[], record: object, appendedAt: number): Signal[] {
@@ -28,8 +32,24 @@ export function signalsOf(rules: readonly Rule[], record: object, appendedAt: nu
     const series = String(at(record, rule.series));
     const key = `${rule.id}/${series}`;
     const { id, severity } = rule;
-    return [{ rule: id, series, key, severity, value: value as number | null, summary: fill(rule, record), ts }];
+    const about = { labels: labelsOf(rule, record), summary: clip(fill(rule, record)) };
+    return [{ rule: id, series, key, severity, value: value as number | null, ...about, ts }];
   });
+}
+
+/** What the record says about itself, without what it leaves open. */
+function labelsOf(rule: Rule, record: object): Labels {
+  const labels: Labels = {};
+  for (const [name, field] of Object.entries(rule.labels)) {
+    const value = at(record, field);
+    if (value !== undefined && value !== null) labels[name] = clip(String(value));
+  }
+  return labels;
+}
+
+/** Paths of a web site come from its visitors: an alert stays small, whatever they ask for. */
+function clip(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
 function concerns({ where, atLeast }: Rule, record: object): boolean {

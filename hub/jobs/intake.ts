@@ -22,7 +22,7 @@ import {
   Rejected,
   TOPICS,
 } from '../../contract/index.ts';
-import type { InputRecord, OutputRecord, StateChange, Step, Task } from '../../streams/core/index.ts';
+import type { InputRecord, OutputRecord, StateChange, Step, Task, TaskFigures } from '../../streams/core/index.ts';
 import { readingProblem } from './reading-check.ts';
 
 const COUNTS = ['counted', 'duplicatesDropped', 'gaps', 'evicted', 'deadLetters'] as const;
@@ -208,6 +208,10 @@ class IntakeTask implements Task {
   *snapshot(): Iterable<StateChange> {
     for (const lane of this.#seen.keys()) yield this.#saved(`seen/${lane}`);
     for (const gateway of this.#counts.keys()) yield this.#saved(`counts/${gateway}`);
+  }
+
+  figures(): TaskFigures {
+    return { watermark: undefined, entries: this.#seen.size + this.#counts.size, held: 0 };
   }
 
   #saved(key: string): StateChange {

@@ -59,4 +59,4 @@ export type {
   WindowSize,
   WindowsTo,
 } from './plan.ts';
-export type { InputRecord, OutputRecord, StateChange, Step, Task } from './task.ts';
+export type { InputRecord, OutputRecord, StateChange, Step, Task, TaskFigures } from './task.ts';

@@ -19,6 +19,10 @@ export class Processes {
     this.#put = put;
   }
 
+  get size(): number {
+    return this.#states.size;
+  }
+
   /** @returns false where the record belongs to no series */
   step(value: unknown, ts: number): boolean {
     const name = this.#seriesOf(value);

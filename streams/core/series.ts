@@ -74,11 +74,17 @@ export class SeriesStore {
   readonly #spans: (Span | undefined)[];
   #changedSeries: Series[] = [];
   #changedWindows: Window[] = [];
+  #windows = 0;
 
   constructor(kinds: readonly Kind[], aggregation: Aggregation) {
     this.#kinds = kinds;
     this.#spans = Array.from({ length: kinds.length * SPANS }, () => undefined);
     this.#aggregation = aggregation;
+  }
+
+  /** Series and their windows. */
+  get size(): number {
+    return this.#series.size + this.#windows;
   }
 
   get(name: string): Series | undefined {
@@ -103,6 +109,7 @@ export class SeriesStore {
     const slot = series.slots[size]!;
     slot.windows = slot.windows.toSpliced(placeOf(slot, start), 0, window);
     series.windows++;
+    this.#windows++;
     return window;
   }
 
@@ -144,6 +151,7 @@ export class SeriesStore {
     slot.windows = slot.windows.toSpliced(placeOf(slot, window.start), 1);
     if (slot.last === window) slot.last = undefined;
     series.windows--;
+    this.#windows--;
     window.forgotten = true;
     this.changed(window);
   }

@@ -6,7 +6,7 @@ import { Outbox } from './outbox.ts';
 import type { Node } from './plan.ts';
 import { sourceReader } from './source-reader.ts';
 import { Tables } from './tables.ts';
-import type { InputRecord, OutputRecord, StateChange, Task } from './task.ts';
+import type { InputRecord, OutputRecord, StateChange, Task, TaskFigures } from './task.ts';
 import { Upstreams } from './upstream.ts';
 import { type Entry, TIME, Wiring } from './wiring.ts';
 
@@ -18,6 +18,8 @@ interface Part {
   snapshot(): Iterable<StateChange>;
   restore(change: StateChange): void;
   settle?(): void;
+  /** How many entries it has, where they may be many. */
+  readonly size?: number;
 }
 
 /** Which parts hold the entries of which letter. */
@@ -187,6 +189,19 @@ export class StepTask implements Task {
       part?.restore({ key: key.slice(behind), value });
     }
     this.#restored = true;
+  }
+
+  figures(): TaskFigures {
+    if (this.#restored) this.#settle();
+    const passages = [...this.#times.values(), ...(this.#parts.upstreams as readonly Upstreams[])];
+    const watermark = Math.min(...passages.map((passage) => passage.combined().live));
+    const known = this.#segment.timed && Number.isFinite(watermark) && watermark > 0;
+    const sizeOf = (parts: readonly Part[]) => parts.reduce((sum, { size = 0 }) => sum + size, 0);
+    return {
+      watermark: known ? watermark : undefined,
+      entries: Object.values(this.#parts).reduce((sum, parts) => sum + sizeOf(parts), 0),
+      held: sizeOf(this.#parts.joins),
+    };
   }
 
   #settle(): void {

@@ -64,6 +64,7 @@ export class StreamJoin implements Passage {
   #nextId = 0;
   #settledChanged = false;
   readonly #changed = new Map<string, Held | undefined>();
+  #held = 0;
   #restored: Map<string, unknown> | undefined;
 
   constructor(declaration: JoinWithin, options: StreamJoinOptions) {
@@ -72,6 +73,11 @@ export class StreamJoin implements Passage {
     this.#options = options;
     this.#sides = [side(0, beforeMs, afterMs, type !== 'inner'), side(1, afterMs, beforeMs, type === 'outer')];
     this.#row = { origin: this.origin } as Row;
+  }
+
+  /** Records held. */
+  get size(): number {
+    return this.#held;
   }
 
   combined(): Progress {
@@ -166,6 +172,7 @@ export class StreamJoin implements Passage {
     }
     const { records } = of;
     records.splice(firstFrom(records, held.ts + 1), 0, held);
+    this.#held++;
     this.#schedule(on, key, of);
   }
 
@@ -182,6 +189,7 @@ export class StreamJoin implements Passage {
       const of = on.keys.get(key);
       if (of === undefined || of.due > settled) continue;
       const over = of.records.splice(0, firstFrom(of.records, settled - on.onMs));
+      this.#held -= over.length;
       for (const held of over) {
         this.#changed.set(nameOf(on, key, held), undefined);
         if (on.alone && !held.matched) alone.push({ side: on.index, key, held });
@@ -233,6 +241,7 @@ export class StreamJoin implements Passage {
       const known = keys.get(key);
       if (known === undefined) keys.set(key, { records: [held], due: Infinity });
       else known.records.push(held);
+      this.#held++;
     }
     for (const on of this.#sides) {
       for (const [key, of] of on.keys) {

@@ -22,6 +22,13 @@ export class Tables {
     this.#tables = new Map(tables.map(({ topic, historyMs }) => [topic.name, { historyMs, keys: new Map() }]));
   }
 
+  /** Keys of all tables. */
+  get size(): number {
+    let size = 0;
+    for (const { keys } of this.#tables.values()) size += keys.size;
+    return size;
+  }
+
   /** All versions of each key of a table, for `rowAt`. */
   versions(topic: string): ReadonlyMap<string, readonly Version[]> {
     return this.#tables.get(topic)!.keys;

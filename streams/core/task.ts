@@ -24,6 +24,16 @@ export interface StateChange {
   readonly value: unknown;
 }
 
+/** What a task can say of itself, for people who watch it. */
+export interface TaskFigures {
+  /** Up to when event time has come, by the slowest of its inputs, ms since the epoch; undefined while that is not known, or does not matter to it. */
+  readonly watermark: number | undefined;
+  /** Entries of its state: series and windows, rows of tables, states of processes, records held by joins. */
+  readonly entries: number;
+  /** Of these, records that joins of two streams hold for partners to come. */
+  readonly held: number;
+}
+
 /**
  * The computation of one partition of one step. Pure: no Kafka, no clock, no I/O; the same inputs and ticks in the same order give the same
  * outputs and the same state. It never throws on a record: what it cannot use it puts out to `dead-letters` or `late`.
@@ -47,6 +57,7 @@ export interface Task {
   snapshot(): Iterable<StateChange>;
   /** Takes up the state of an earlier life, before the first `process`: each entry once, as it last was, in any order. */
   restore(changes: Iterable<StateChange>): void;
+  figures?(): TaskFigures;
 }
 
 /** One step of a job: a task for each partition number, over that partition of every input topic (all have the same count). */

@@ -64,6 +64,10 @@ export class Windows {
     });
   }
 
+  get size(): number {
+    return this.#store.size;
+  }
+
   /** @returns false where the record belongs to no series */
   add(value: unknown, ts: number, origin: Origin, record: InputRecord): boolean {
     const name = this.#nameOf(value);

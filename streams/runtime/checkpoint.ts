@@ -72,6 +72,11 @@ export class CheckpointWriter {
     this.#bytesSinceSnapshot = from.bytesSinceSnapshot;
   }
 
+  /** What a start would read, about: the last snapshot, and the deltas since it began. */
+  get logBytes(): number {
+    return this.#snapshotBytes + this.#bytesSinceSnapshot;
+  }
+
   /** True when a snapshot should begin: the log can be cut at its present end once that snapshot is complete. */
   get snapshotDue(): boolean {
     const { snapshotMinBytes, snapshotRatio } = this.#limits;

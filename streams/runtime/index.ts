@@ -9,7 +9,7 @@ import { StepRunner } from './step-runner.ts';
 
 export { type Clock, systemClock } from './clock.ts';
 export { type Log, stateTopicOf } from './context.ts';
-export type { StepStatus, TaskStatus } from './status.ts';
+export type { StepStatus, StepTotals, TaskStatus } from './status.ts';
 
 export interface RunOptions {
   readonly kafka: KafkaSettings;

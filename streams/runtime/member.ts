@@ -12,6 +12,7 @@ const LEAVE_MS = 5_000;
 export class Member {
   readonly #context: StepContext;
   readonly #onFailed: (error: unknown) => void;
+  readonly #onGone: (task: TaskStatus) => void;
   readonly #tasks = new Map<number, TaskRunner>();
   #consumer: Consumer | undefined;
   /** What the group gave before there was a consumer to pause. */
@@ -19,18 +20,24 @@ export class Member {
   #stopTimers = () => {};
   #closed = false;
 
-  private constructor(context: StepContext, onFailed: (error: unknown) => void) {
+  private constructor(context: StepContext, onFailed: (error: unknown) => void, onGone: (task: TaskStatus) => void) {
     this.#context = context;
     this.#onFailed = onFailed;
+    this.#onGone = onGone;
   }
 
   /**
    * `onFailed` is called when the membership is over, or a task cannot run and trying again is of no use; it must then be closed.
+   * `onGone` with the last status of a task that another process has now, or that ends with the membership.
    * @throws HeadwaterError `KAFKA_…`
    */
-  static async join(context: StepContext, onFailed: (error: unknown) => void): Promise<Member> {
+  static async join(
+    context: StepContext,
+    onFailed: (error: unknown) => void,
+    onGone: (task: TaskStatus) => void,
+  ): Promise<Member> {
     const { step, stateTopic, kafka, clock } = context;
-    const member = new Member(context, onFailed);
+    const member = new Member(context, onFailed, onGone);
     member.#consumer = await openConsumer(kafka, {
       groupId: groupOf(step),
       topics: [...step.tables, ...step.streams, stateTopic],
@@ -63,6 +70,8 @@ export class Member {
     this.#closed = true;
     this.#stopTimers();
     await Promise.all([...this.#tasks.values()].map((task) => task.close(flush)));
+    for (const task of this.#tasks.values()) this.#onGone(task.status());
+    this.#tasks.clear();
     const { clock, log, step } = this.#context;
     const fields = { step: step.id, waitedMs: LEAVE_MS };
     const onLate = () => log.warn(fields, 'left the group without its answer; it notices by itself within seconds');
@@ -80,6 +89,7 @@ export class Member {
         continue;
       }
       this.#tasks.delete(partition);
+      this.#onGone(task.status());
       void task.close(false);
     }
     for (const partition of mine) {

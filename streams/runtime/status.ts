@@ -1,3 +1,5 @@
+import type { TaskFigures } from '../core/index.ts';
+
 /** What a task is doing; times in ms, counts since this process was given the partition. */
 export interface TaskStatus {
   readonly partition: number;
@@ -17,6 +19,10 @@ export interface TaskStatus {
   readonly restarts: number;
   /** Input records that retention deleted before they were processed. */
   readonly missed: number;
+  /** Bytes of the state log that a start would read. */
+  readonly stateLogBytes: number | undefined;
+  /** Of a task that runs, where it can tell. */
+  readonly figures: TaskFigures | undefined;
   /** Why the task or its last life failed. */
   readonly error: string | undefined;
 }
@@ -27,6 +33,17 @@ export interface StepStatus {
   readonly state: 'starting' | 'running' | 'failed' | 'closed';
   readonly error: string | undefined;
   readonly tasks: readonly TaskStatus[];
+  /** Of all tasks that this process ever had of the step: these only grow. */
+  readonly totals: StepTotals;
+}
+
+export interface StepTotals {
+  readonly events: number;
+  readonly commits: number;
+  readonly commitMs: number;
+  readonly missed: number;
+  /** Starts of tasks and of the step itself after a failure. */
+  readonly restarts: number;
 }
 
 /** What one task counted over all its lives in this process. */

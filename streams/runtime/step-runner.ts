@@ -3,7 +3,7 @@ import { checkTopics } from './check-topics.ts';
 import { backOff, pause } from './clock.ts';
 import { isHopeless, type StepContext } from './context.ts';
 import { Member } from './member.ts';
-import type { StepStatus } from './status.ts';
+import type { StepStatus, StepTotals } from './status.ts';
 
 /** Runs one step in this process, through every failure that time may heal. */
 export class StepRunner {
@@ -14,6 +14,8 @@ export class StepRunner {
   #member: Member | undefined;
   #state: StepStatus['state'] = 'starting';
   #error: string | undefined;
+  /** Of tasks that are gone; restarts of the step too. */
+  #past: StepTotals = { events: 0, commits: 0, commitMs: 0, missed: 0, restarts: 0 };
 
   /** `onGivenUp` is called when the step cannot run and trying again is of no use. */
   constructor(context: StepContext, onGivenUp: (error: HeadwaterError) => void) {
@@ -23,11 +25,13 @@ export class StepRunner {
   }
 
   status(): StepStatus {
+    const tasks = this.#member?.status() ?? [];
     return {
       step: this.#context.step.id,
       state: this.#state,
       error: this.#error,
-      tasks: this.#member?.status() ?? [],
+      tasks,
+      totals: tasks.reduce(sum, this.#past),
     };
   }
 
@@ -54,6 +58,7 @@ export class StepRunner {
           this.#state = 'failed';
           return this.#onGivenUp(error);
         }
+        this.#past = { ...this.#past, restarts: this.#past.restarts + 1 };
         const waitMs = Math.round(backOff(failures++));
         log.warn({ step: step.id, error: this.#error, waitMs }, 'step stopped; it starts again');
         await pause(clock, waitMs, signal);
@@ -67,7 +72,9 @@ export class StepRunner {
     const { signal } = this.#end;
     const over = Promise.withResolvers<void>();
     over.promise.catch(() => {});
-    const member = await Member.join(this.#context, over.reject);
+    const member = await Member.join(this.#context, over.reject, (task) => {
+      this.#past = sum(this.#past, task);
+    });
     this.#member = member;
     this.#state = 'running';
     this.#error = undefined;
@@ -83,4 +90,14 @@ export class StepRunner {
       this.#member = undefined;
     }
   }
+}
+
+function sum(a: StepTotals, b: StepTotals): StepTotals {
+  return {
+    events: a.events + b.events,
+    commits: a.commits + b.commits,
+    commitMs: a.commitMs + b.commitMs,
+    missed: a.missed + b.missed,
+    restarts: a.restarts + b.restarts,
+  };
 }

@@ -17,7 +17,7 @@ import { Committer } from './committer.ts';
 import type { PartitionReader, StepContext } from './context.ts';
 import { Positions } from './positions.ts';
 import { StateLog } from './state-log.ts';
-import type { TaskCounts } from './status.ts';
+import type { TaskCounts, TaskStatus } from './status.ts';
 
 /** An input that should have more records and gives none for this long counts as read: its last ones may be compacted away, or never show. */
 const INPUT_SILENCE_MS = 10_000;
@@ -41,6 +41,7 @@ export class TaskLife {
   #producer: TransactionalProducer | undefined;
   #task: Task | undefined;
   #committer: Committer | undefined;
+  #checkpoint: CheckpointWriter | undefined;
   #committed: Offsets = {};
   /** The tables to be read before the streams, up to the ends they had; undefined before and after that. */
   #tables: ReadonlyMap<string, number> | undefined;
@@ -73,6 +74,12 @@ export class TaskLife {
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** What the task says of itself, once it runs. */
+  figures(): Pick<TaskStatus, 'figures' | 'stateLogBytes'> {
+    const figures = this.#phase === 'running' ? this.#task!.figures?.() : undefined;
+    return { figures, stateLogBytes: this.#checkpoint?.logBytes };
   }
 
   get #hasEnded(): boolean {
@@ -175,9 +182,10 @@ export class TaskLife {
     this.#unread = new Set(step.streams.filter((topic) => this.#committed[topic] === undefined));
     this.#task = step.createTask(partition);
     this.#task.restore(changesOf(checkpoint.entries));
+    this.#checkpoint = new CheckpointWriter(this.#task, step.fingerprint, checkpoint);
     this.#committer = new Committer({
       producer: this.#producer!,
-      checkpoint: new CheckpointWriter(this.#task, step.fingerprint, checkpoint),
+      checkpoint: this.#checkpoint,
       stateLog: this.#stateLog,
       stateTopic,
       partition,

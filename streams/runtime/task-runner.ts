@@ -78,6 +78,7 @@ export class TaskRunner {
       positions: positions.offsets,
       lag: positions.lag,
       ...this.#counts,
+      ...this.#life.figures(),
       restarts: this.#restarts,
       error: this.#error,
     };

@@ -5,6 +5,7 @@ import { availableMemory, platform } from 'node:process';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { INSTALL, type Install } from './install.ts';
 import { findJava, JAVA_NEEDED } from './kafka/java.ts';
+import { GO_NEEDED, isGoNewEnough } from './stores/toolchain.ts';
 
 export interface MachineCheck {
   readonly name: string;
@@ -41,6 +42,9 @@ export async function checkMachine(): Promise<readonly MachineCheck[]> {
     memory(),
     tool('chromium', CHROMIUM, '--version', 'only for the tests in a browser', INSTALL.chromium, false),
     tool('socat', ['socat'], '-V', 'only for trying serial lines without hardware', INSTALL.socat, false),
+    go(),
+    tool('rust', ['cargo'], '--version', 'only for `npm run stores`', INSTALL.rust, false),
+    tool('cc', ['cc'], '--version', 'only for `npm run stores`', INSTALL.cc, false),
     tool('avr-gcc', ['avr-gcc'], '--version', 'only for building the firmware', INSTALL.avr, false),
   ]);
 }
@@ -61,6 +65,12 @@ async function java(): Promise<MachineCheck> {
   } catch (error) {
     return { ...check, ok: false, found: (error as { code: string }).code === 'JAVA_TOO_OLD' ? 'too old' : undefined };
   }
+}
+
+async function go(): Promise<MachineCheck> {
+  const need = `only for \`npm run stores\`: ${GO_NEEDED.join('.')} or newer`;
+  const check = await tool('go', ['go'], 'version', need, INSTALL.go, false);
+  return { ...check, ok: check.ok && isGoNewEnough(check.found ?? '') };
 }
 
 async function tool(

@@ -15,3 +15,7 @@ export { type Lock, lock, tryLock } from './process/lock.ts';
 export { freePorts, holderOf, isFree } from './process/ports.ts';
 export { type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from './process/process.ts';
 export type { UserSecret } from './secrets.ts';
+export { ensureProgram, findProgram } from './stores/build.ts';
+export { hasInfluxDb, type InfluxDb, type InfluxDbOptions, startInfluxDb } from './stores/influxdb.ts';
+export { INFLUXD, type Recipe, STORES } from './stores/recipes.ts';
+export { startTestInfluxDb, wantsInfluxDb } from './stores/test-influxdb.ts';

@@ -15,6 +15,9 @@ export const INSTALL = {
   maven: packages('maven', 'maven'),
   chromium: packages('chromium', '--cask chromium'),
   socat: packages('socat', 'socat'),
+  go: packages('golang-go', 'go'),
+  rust: packages('cargo rustc', 'rust'),
+  cc: { debian: 'sudo apt install gcc', macos: 'xcode-select --install' },
   avr: packages('gcc-avr avr-libc', 'osx-cross/avr/avr-gcc'),
 } satisfies Record<string, Install>;
 

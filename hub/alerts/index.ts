@@ -4,6 +4,7 @@ import { type Episode, onSignal, onTick, QUIET } from './episode.ts';
 import { loadRules, type Rule } from './rules.ts';
 import { type Signal, signalsOf } from './signals.ts';
 
+export { DEFAULT_TIMES, notifySteps, type TellingTimes } from './notify/index.ts';
 export { loadRules, parseRules, type Rule, type When } from './rules.ts';
 
 const signal = field<Signal>;

@@ -1,6 +1,6 @@
 import { HeadwaterError, PARTITIONS, type Topic } from '../../contract/index.ts';
 import { compile, type Job, type Step } from '../../streams/core/index.ts';
-import { alerts } from '../alerts/index.ts';
+import { alerts, DEFAULT_TIMES, loadRules, notifySteps } from '../alerts/index.ts';
 import { amountAnomalies, readingAnomalies, responseTimeAnomalies } from './anomalies.ts';
 import { climate } from './climate.ts';
 import { episodes } from './episodes.ts';
@@ -30,11 +30,12 @@ export const JOBS: readonly Job[] = [
 ];
 
 /**
- * Every step that a hub runs, with those of the jobs that were added to it.
+ * Every step that a hub runs, with those of the jobs that were added to it. `times` say when alerts are told.
  * @throws HeadwaterError `RULES_INVALID`; `JOBS_INVALID` where two steps would have one name
  */
-export function steps(own: readonly Job[] = []): Step[] {
-  const all = [intake, ...[...JOBS, alerts(), ...own].flatMap(compile)];
+export function steps(own: readonly Job[] = [], times = DEFAULT_TIMES): Step[] {
+  const rules = loadRules();
+  const all = [intake, ...[...JOBS, alerts(rules), ...own].flatMap(compile), ...notifySteps(times, rules)];
   const ids = all.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) < i);
   if (twice !== undefined)

@@ -1,0 +1,235 @@
+/**
+ * Decides what is told of alerts, and when. Pure: alerts and silences come in, the time comes by `tick`, notifications come out.
+ *
+ * - An alert that fires and is not held back is told: with its group, `groupWaitMs` after the first of the group, or `groupIntervalMs` after the group was told last.
+ * - It is told once. Only when nothing else happened in its group for `repeatMs` is the group told again, marked as repeated.
+ * - Its end is told once where it was told itself. One that was over before its group was told is told as what it is: over.
+ * - One that is held back (see holding.ts) is told when nothing holds it any more and it still fires; one that was over by then never was.
+ * - The end of what was told before it was held back is told all the same: a receiver would else take it for firing for ever.
+ * - A family of groups has at most MOST_GROUPS; what would make more is told in one for all of them.
+ */
+import type { Alert, AlertSilence, Notification } from '../../../contract/index.ts';
+import type { Rule } from '../rules.ts';
+import { crowdOf, type GroupName, groupOf } from './groups.ts';
+import { holdings } from './holding.ts';
+import { makeNotification } from './notification.ts';
+
+export interface TellingTimes {
+  readonly groupWaitMs: number;
+  readonly groupIntervalMs: number;
+  readonly repeatMs: number;
+}
+
+/** An alert that fires, or is over and not told so. */
+export interface Entry {
+  readonly alert: Alert;
+  readonly group: string;
+  readonly told: boolean;
+  /** Whether it was ever held back while it fired; null until that was looked at. */
+  readonly held: boolean | null;
+}
+
+export interface Group extends GroupName {
+  /** Null before the first time. */
+  readonly toldAt: number | null;
+  /** When there is something to tell: when that will be. */
+  readonly dueAt: number | null;
+}
+
+export type Saved =
+  | { readonly of: 'entry'; readonly id: string; readonly value: Entry | undefined }
+  | { readonly of: 'group'; readonly id: string; readonly value: Group | undefined }
+  | { readonly of: 'silence'; readonly id: string; readonly value: AlertSilence | undefined }
+  | { readonly of: 'last'; readonly id: string; readonly value: number };
+
+const MOST_GROUPS = 50;
+/** A silence is forgotten so long after its end. */
+const SILENCE_KEPT_MS = 7 * 86_400_000;
+
+export class Teller {
+  readonly #rules: ReadonlyMap<string, Rule>;
+  readonly #times: TellingTimes;
+  readonly #entries = new Map<string, Entry>();
+  readonly #groups = new Map<string, Group>();
+  /** Ids of the entries of each group. */
+  readonly #members = new Map<string, Set<string>>();
+  readonly #families = new Map<string, number>();
+  readonly #silences = new Map<string, AlertSilence>();
+  readonly #changed = new Map<string, Pick<Saved, 'of' | 'id'>>();
+  /** `ts` of the last notification. */
+  #last = 0;
+
+  constructor(rules: readonly Rule[], times: TellingTimes) {
+    this.#rules = new Map(rules.map((rule) => [rule.id, rule]));
+    this.#times = times;
+  }
+
+  onAlert(alert: Alert): void {
+    const before = this.#entries.get(alert.id);
+    if (alert.state === 'pending') return;
+    if (before === undefined) {
+      // The end of what was not known to fire is nothing to tell.
+      if (alert.state === 'firing') this.#enter(alert);
+      return;
+    }
+    if (before.alert.state === 'resolved') return;
+    if (alert.state === 'resolved' && !before.told && before.held) this.#setEntry(alert.id, undefined);
+    else this.#setEntry(alert.id, { ...before, alert });
+  }
+
+  onSilence(silence: AlertSilence): void {
+    this.#silences.set(silence.id, silence);
+    this.#change('silence', silence.id);
+  }
+
+  /** What is to be told now. @param now ms since the epoch */
+  tick(now: number): Notification[] {
+    for (const { id, end } of this.#silences.values())
+      if (end < now - SILENCE_KEPT_MS) {
+        this.#silences.delete(id);
+        this.#change('silence', id);
+      }
+    const firing = [...this.#entries.values()].flatMap(({ alert }) => (alert.state === 'firing' ? [alert] : []));
+    const heldBy = holdings(this.#rules, firing, this.#silences.values(), now);
+    const isHeld = (alert: Alert) => heldBy(alert) !== undefined;
+    return [...this.#groups.values()].flatMap((group) => this.#tell(group, isHeld, now) ?? []);
+  }
+
+  #tell(before: Group, isHeld: (alert: Alert) => boolean, now: number): Notification | undefined {
+    const { groupWaitMs, groupIntervalMs, repeatMs } = this.#times;
+    const group = notAhead(before, now, this.#times);
+    const fresh: Alert[] = [];
+    const known: Alert[] = [];
+    const over: Alert[] = [];
+    for (const id of this.#members.get(group.key)!) {
+      const entry = this.#entries.get(id)!;
+      const { alert, told } = entry;
+      const fires = alert.state === 'firing';
+      const held = !fires && (told || entry.held === false) ? false : isHeld(alert);
+      if (!fires) {
+        if (held) this.#setEntry(id, undefined);
+        else over.push(alert);
+        continue;
+      }
+      const everHeld = entry.held === true || held;
+      if (!told && everHeld !== entry.held) this.#setEntry(id, { ...entry, held: everHeld });
+      if (!held) (told ? known : fresh).push(alert);
+    }
+    if (fresh.length + over.length === 0) {
+      if (group.toldAt !== null && known.length > 0 && now >= group.toldAt + repeatMs) {
+        return this.#told(group, { fresh, over, known, repeated: true }, now);
+      }
+      if (this.#members.get(group.key)!.size === 0 && now >= (group.toldAt ?? 0) + groupIntervalMs) {
+        this.#setGroup(group.key, undefined);
+      } else if (group.dueAt !== null || group !== before) this.#setGroup(group.key, { ...group, dueAt: null });
+      return undefined;
+    }
+    const earliest = now + groupWaitMs;
+    const dueAt =
+      group.dueAt ?? (group.toldAt === null ? earliest : Math.max(earliest, group.toldAt + groupIntervalMs));
+    if (now >= dueAt) return this.#told(group, { fresh, over, known, repeated: false }, now);
+    if (dueAt !== before.dueAt || group !== before) this.#setGroup(group.key, { ...group, dueAt });
+    return undefined;
+  }
+
+  #told(
+    group: Group,
+    what: { fresh: Alert[]; over: Alert[]; known: Alert[]; repeated: boolean },
+    now: number,
+  ): Notification {
+    for (const { id } of what.fresh) this.#setEntry(id, { ...this.#entries.get(id)!, told: true });
+    for (const { id } of what.over) this.#setEntry(id, undefined);
+    this.#setGroup(group.key, { ...group, toldAt: now, dueAt: null });
+    this.#last = Math.max(now, this.#last + 1);
+    this.#change('last', '');
+    return makeNotification(group, what, this.#last, this.#times.repeatMs);
+  }
+
+  #enter(alert: Alert): void {
+    const wanted = groupOf(this.#rules.get(alert.rule), alert);
+    const isFull = (this.#families.get(wanted.family) ?? 0) >= MOST_GROUPS;
+    const group = isFull && !this.#groups.has(wanted.key) ? crowdOf(wanted) : wanted;
+    if (!this.#groups.has(group.key)) this.#setGroup(group.key, { ...group, toldAt: null, dueAt: null });
+    this.#setEntry(alert.id, { alert, group: group.key, told: false, held: null });
+  }
+
+  #setEntry(id: string, entry: Entry | undefined): void {
+    const group = (entry ?? this.#entries.get(id))?.group;
+    if (entry === undefined) {
+      this.#entries.delete(id);
+      this.#members.get(group!)?.delete(id);
+    } else {
+      this.#entries.set(id, entry);
+      this.#membersOf(group!).add(id);
+    }
+    this.#change('entry', id);
+  }
+
+  #setGroup(key: string, group: Group | undefined): void {
+    const before = this.#groups.get(key);
+    const family = (group ?? before)!.family;
+    const count = this.#families.get(family) ?? 0;
+    if (group === undefined) {
+      this.#groups.delete(key);
+      this.#members.delete(key);
+      if (count <= 1) this.#families.delete(family);
+      else this.#families.set(family, count - 1);
+    } else {
+      this.#groups.set(key, group);
+      this.#membersOf(key);
+      if (before === undefined) this.#families.set(family, count + 1);
+    }
+    this.#change('group', key);
+  }
+
+  #membersOf(key: string): Set<string> {
+    let members = this.#members.get(key);
+    if (members === undefined) {
+      members = new Set();
+      this.#members.set(key, members);
+    }
+    return members;
+  }
+
+  #change(of: Saved['of'], id: string): void {
+    this.#changed.set(`${of}/${id}`, { of, id });
+  }
+
+  /** What changed since the last call. */
+  *takeChanges(): Iterable<Saved> {
+    for (const { of, id } of this.#changed.values()) yield this.#saved(of, id);
+    this.#changed.clear();
+  }
+
+  *snapshot(): Iterable<Saved> {
+    for (const id of this.#entries.keys()) yield this.#saved('entry', id);
+    for (const id of this.#groups.keys()) yield this.#saved('group', id);
+    for (const id of this.#silences.keys()) yield this.#saved('silence', id);
+    yield this.#saved('last', '');
+  }
+
+  #saved(of: Saved['of'], id: string): Saved {
+    if (of === 'entry') return { of, id, value: this.#entries.get(id) };
+    if (of === 'group') return { of, id, value: this.#groups.get(id) };
+    if (of === 'silence') return { of, id, value: this.#silences.get(id) };
+    return { of, id, value: this.#last };
+  }
+
+  restore(saved: Iterable<Saved>): void {
+    for (const { of, id, value } of saved) {
+      if (value === undefined) continue;
+      if (of === 'entry') this.#setEntry(id, value as Entry);
+      else if (of === 'group') this.#setGroup(id, value as Group);
+      else if (of === 'silence') this.#silences.set(id, value as AlertSilence);
+      else this.#last = value as number;
+    }
+    this.#changed.clear();
+  }
+}
+
+/** A clock that was ahead and was set back must not hold a group up until that time comes again. */
+function notAhead(group: Group, now: number, { groupWaitMs, groupIntervalMs }: TellingTimes): Group {
+  const { toldAt, dueAt } = group;
+  const isAhead = (toldAt !== null && toldAt > now) || (dueAt !== null && dueAt > now + groupWaitMs + groupIntervalMs);
+  return isAhead ? { ...group, toldAt: toldAt === null ? null : Math.min(toldAt, now), dueAt: null } : group;
+}

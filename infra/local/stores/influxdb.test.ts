@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { startInfluxDb } from './influxdb.ts';
-import { wantsInfluxDb } from './test-influxdb.ts';
+import { startTestInfluxDb, wantsInfluxDb } from './test-influxdb.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'headwater-influx-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -49,4 +49,14 @@ test('a machine that it was not prepared for says what to do', async () => {
     code: 'STORE_NOT_PREPARED',
     message: expect.stringContaining('npm run stores'),
   });
+});
+
+test.runIf(wantsInfluxDb())('a server of a test takes its folder with it', async () => {
+  let file: string;
+  {
+    await using influx = await startTestInfluxDb();
+    file = influx.tokenFile;
+    expect(existsSync(file)).toBe(true);
+  }
+  expect(existsSync(file)).toBe(false);
 });

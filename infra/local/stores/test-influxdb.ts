@@ -14,9 +14,10 @@ export async function startTestInfluxDb(options: Omit<InfluxDbOptions, 'dir'> = 
     wipe();
     throw error;
   });
+  const stop = influx.close;
   const close = async () => {
     // Nobody will read this data again, so nothing is gained by a tidy end.
-    await influx.close(0);
+    await stop(0);
     wipe();
   };
   return Object.defineProperties(influx, { close: { value: close }, [Symbol.asyncDispose]: { value: close } });

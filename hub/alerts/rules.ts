@@ -113,10 +113,10 @@ function inhibitionProblems(rules: readonly Rule[]): string[] {
       const cause = byId.get(id);
       if (cause === undefined) problems.push(`${rule.id}: it is inhibited by ${id}, and there is no such rule`);
       else
-        for (const of of [rule, cause])
+        for (const one of [rule, cause])
           for (const name of equal)
-            if (!(name in of.labels))
-              problems.push(`${rule.id}: inhibited by ${id} with equal ${name}, but ${of.id} has no such label`);
+            if (!(name in one.labels))
+              problems.push(`${rule.id}: inhibited by ${id} with equal ${name}, but ${one.id} has no such label`);
     }
     const seen = new Set<Rule>();
     const waiting = causes(rule);

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { command as flash } from './gateway-flash.ts';
-import { configFile, forgetStart, leaveWithin, openLog, stopSignal } from './support.ts';
+import { configFile, leaveWithin, openLog, stopSignal } from './support.ts';
 
 export const command = new Command('gateway').description('the edge gateway: inputs, disk buffer, forwarder');
 
@@ -22,6 +22,7 @@ command
     const config = loadGatewayConfig(file);
     const { reloadFrom, runGateway } = await import('../gateway/main.ts');
     const { serviceManager } = await import('../gateway/systemd/index.ts');
+    const { forgetStart } = await import('../gateway/memory/index.ts');
     const log = openLog('gateway');
     const levelOf = ({ log }: typeof config) => process.env.HEADWATER_LOG ?? log.level;
     log.level = levelOf(config);

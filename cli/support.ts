@@ -40,16 +40,6 @@ export function leaveWithin(ms: number): void {
   setTimeout(() => process.exit(), ms).unref();
 }
 
-const REST_AFTER_MS = 3_000;
-
-/**
- * Collects what the start of a program left behind, once it has come to rest: V8 would keep it until something else needs the room, 10 MB for a
- * gateway. Needs `--expose-gc`, and does nothing without.
- */
-export function forgetStart(): void {
-  setTimeout(() => globalThis.gc?.(), REST_AFTER_MS).unref();
-}
-
 /** Where packages and Ansible put configurations. */
 const SYSTEM_DIR = '/etc/headwater';
 

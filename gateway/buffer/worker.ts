@@ -1,5 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { HeadwaterError } from '../../contract/index.ts';
+import { forgetStart } from '../memory/index.ts';
 import { systemClock } from './ages.ts';
 import { saysDamaged, saysDiskFailed } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -91,6 +92,7 @@ function serve(store: Store): void {
 
   answer({ type: 'open', incarnation: store.incarnation, recovered: store.recovered, last: store.last });
   port.on('message', receive);
+  forgetStart();
 }
 
 try {

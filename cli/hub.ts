@@ -46,5 +46,7 @@ command
     kafkaOf(config);
     const { loadJobs, steps } = await import('../hub/jobs/index.ts');
     steps((await loadJobs(config.jobs)).jobs);
+    const { openChannel } = await import('../hub/alerts/index.ts');
+    for (const channel of config.alerts.channels) openChannel(channel);
     process.stdout.write(`${file} is good\n`);
   });

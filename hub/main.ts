@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { runSteps, type StepStatus } from '../streams/runtime/index.ts';
+import { startChannels } from './alerts/index.ts';
 import { type HubConfig, kafkaOf } from './config/index.ts';
 import { openMetrics, startHealth } from './health/index.ts';
 import { loadJobs, steps } from './jobs/index.ts';
@@ -21,7 +22,10 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   const kafka = kafkaOf(config);
   const { id, dataDir } = config.hub;
   const own = await loadJobs(config.jobs);
-  const jobs = steps(own.jobs);
+  const { groupWait, groupInterval, repeatEvery } = config.alerts;
+  const jobs = steps(own.jobs, { groupWaitMs: groupWait, groupIntervalMs: groupInterval, repeatMs: repeatEvery });
+  // Before anything runs: it refuses what cannot be used.
+  const channels = startChannels(config.alerts.channels, { kafka: kafka.hub, process: id, log });
   const shown = own.windows.map(({ topic }) => topic.name);
   const retention = Object.fromEntries(shown.map((topic) => [topic, OWN_RETENTION]));
   const store = openStore({ file: join(dataDir, 'results.sqlite'), retention });
@@ -53,7 +57,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     kafka: kafka.hub,
     process: id,
     dir: dataDir,
-    groups: [...jobs.map((step) => `hub.${step.id}`), `page.${id}`],
+    groups: [...jobs.map((step) => `hub.${step.id}`), ...channels.groups, `page.${id}`],
     counts: () => Object.fromEntries(sources.status().map((s) => [`source.${s.name}`, s.records])),
     everyMs: HEALTH_EVERY_MS,
     log,
@@ -61,7 +65,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   return {
     page: web.url,
     async close() {
-      await Promise.all([sources.close(), health.close()]);
+      await Promise.all([sources.close(), health.close(), channels.close()]);
       await running.close();
       await feed.close();
       await web.close();

@@ -17,6 +17,8 @@ export interface Admin {
   offsets(topic: string): Promise<{ partition: number; low: number; high: number }[]>;
   /** Records each group has yet to read, by `group/topic`. Partitions a group never committed are left out. */
   lag(groups: readonly string[]): Promise<Record<string, number>>;
+  /** How far a group has read a topic, by partition; those it never committed are left out. */
+  committed(group: string, topic: string): Promise<Map<number, number>>;
   /** How many consumers a group has. */
   members(group: string): Promise<number>;
   /** Drops what lies before `offset`. */
@@ -83,6 +85,12 @@ export async function openAdmin(settings: KafkaSettings): Promise<Admin> {
         }
       }
       return lag;
+    },
+    async committed(groupId, topic) {
+      const doingWhat = `cannot read the position of ${groupId}`;
+      const [found] = await doing(doingWhat, raw.fetchOffsets({ groupId, topics: [topic] }));
+      const known = found?.partitions.filter((p) => Number(p.offset) >= 0) ?? [];
+      return new Map(known.map((p) => [p.partition, Number(p.offset)]));
     },
     async members(group) {
       const { groups } = await doing(`cannot read who is in ${group}`, raw.describeGroups([group]));

@@ -82,8 +82,8 @@ export const AlertChannel = z.object({
   /** `waiting`: what it was given is tried again. */
   state: z.enum(['ready', 'waiting']),
   detail: z.string(),
-  /** `ts` of the last notification that it is done with, null before the first. */
-  reached: timestamp.nullable(),
+  /** Offset in `notifications` of the next that it is to be told. */
+  position: z.int(),
   /** When it last accepted one. */
   acceptedAt: timestamp.nullable(),
   accepted: z.int(),

@@ -4,7 +4,30 @@ import { type Episode, onSignal, onTick, QUIET } from './episode.ts';
 import { loadRules, type Rule } from './rules.ts';
 import { type Signal, signalsOf } from './signals.ts';
 
-export { DEFAULT_TIMES, notifySteps, type TellingTimes } from './notify/index.ts';
+export {
+  AlertsConfig,
+  type ChannelConfig,
+  type Channels,
+  type ChannelsOptions,
+  groupIdOf,
+  type Outcome,
+  openChannel,
+  PLAIN_FILES,
+  SECRET_FILES,
+  startChannels,
+} from './channels/index.ts';
+export {
+  DEFAULT_TIMES,
+  fits,
+  type Held,
+  holdings,
+  isActive,
+  labelsOf,
+  notifySteps,
+  parseMatcher,
+  showMatcher,
+  type TellingTimes,
+} from './notify/index.ts';
 export { loadRules, parseRules, type Rule, type When } from './rules.ts';
 
 const signal = field<Signal>;

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { HeadwaterError, name, parseConfig } from '../../contract/index.ts';
 import type { KafkaSettings } from '../../kafka/index.ts';
+import { AlertsConfig, PLAIN_FILES, SECRET_FILES } from '../alerts/index.ts';
 import { SourcesConfig } from '../sources/index.ts';
 
 const file = z.string().min(1);
@@ -24,6 +25,7 @@ export const HubConfig = z.strictObject({
   }),
   sources: SourcesConfig.prefault({}),
   jobs: z.array(file).default([]).describe('TypeScript files whose jobs run besides those that come with the hub.'),
+  alerts: AlertsConfig.prefault({}),
   page: z
     .strictObject({
       host: z
@@ -53,6 +55,16 @@ export function loadHubConfig(path: string, env: NodeJS.ProcessEnv = process.env
     ...config,
     hub: { ...config.hub, dataDir: absolute(config.hub.dataDir) },
     jobs: config.jobs.map(absolute),
+    alerts: {
+      ...config.alerts,
+      channels: config.alerts.channels.map((channel) => {
+        const files = [...SECRET_FILES, ...PLAIN_FILES].flatMap((name) => {
+          const file = (channel as { [N in typeof name]?: string })[name];
+          return file === undefined ? [] : [[name, absolute(file)]];
+        });
+        return { ...channel, ...Object.fromEntries(files) };
+      }),
+    },
     kafka: {
       ...config.kafka,
       caFile: absolute(config.kafka.caFile),

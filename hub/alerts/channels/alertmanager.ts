@@ -1,0 +1,31 @@
+import type { Alert, Notification } from '../../../contract/index.ts';
+import { post } from './http.ts';
+import type { Channel } from './types.ts';
+import { bearer, type HttpOptions } from './webhook.ts';
+
+const MINUTE_MS = 60_000;
+
+/**
+ * Prometheus Alertmanager, by version 2 of its interface. It takes an alert for over when it is not told of it for some minutes: so each is told
+ * with an end that lies beyond the next time it will be.
+ */
+export function alertmanager({ url, ca, token, clock }: HttpOptions): Channel {
+  const address = `${url.replace(/\/+$/, '')}/api/v2/alerts`;
+  return {
+    send(notification, signal) {
+      const body = JSON.stringify(notification.alerts.map((alert) => entryOf(alert, notification)));
+      return post({ url: address, ca, body, headers: bearer(token), signal }, clock());
+    },
+  };
+}
+
+function entryOf(alert: Alert, { ts, repeatBy, test }: Notification) {
+  const { rule, severity, series, labels, summary, state, since } = alert;
+  const firesUntil = test ? ts + MINUTE_MS : repeatBy + (repeatBy - ts) / 2 + 10 * MINUTE_MS;
+  return {
+    labels: { ...labels, alertname: rule, severity, series },
+    annotations: { summary, headwater_id: alert.id },
+    startsAt: new Date(since).toISOString(),
+    endsAt: new Date(state === 'firing' ? firesUntil : Math.max(alert.ts, since + 1)).toISOString(),
+  };
+}

@@ -1,0 +1,22 @@
+import { post } from './http.ts';
+import { linesOf, titleOf } from './text.ts';
+import type { Channel } from './types.ts';
+import type { HttpOptions } from './webhook.ts';
+
+/** Slack's incoming webhooks and what takes the same: Mattermost, Rocket.Chat. */
+export function slack({ url, ca, clock }: HttpOptions): Channel {
+  return {
+    send(notification, signal) {
+      const text = [
+        `*${escaped(titleOf(notification))}*`,
+        ...linesOf(notification).map((line) => `• ${escaped(line)}`),
+      ];
+      return post({ url, ca, body: JSON.stringify({ text: text.join('\n') }), signal }, clock());
+    },
+  };
+}
+
+/** A summary may hold what a visitor of a web site asked for: it must not become a link, or call everybody in the room. */
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

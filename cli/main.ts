@@ -7,6 +7,7 @@ const files = await Promise.all([
   import('./hub.ts'),
   import('./simulate.ts'),
   import('./topics.ts'),
+  import('./stores.ts'),
   import('./detect.ts'),
   import('./doctor.ts'),
   import('./bench.ts'),

@@ -11,7 +11,7 @@ export interface Right {
 }
 
 /** The programs that connect to Kafka, each with its own user. `admin` applies the catalogue and is a super user. */
-export const USERS = ['admin', 'gateway', 'hub', 'sources', 'page', 'connect', 'flink'] as const;
+export const USERS = ['admin', 'gateway', 'hub', 'sources', 'page', 'stores', 'connect', 'flink'] as const;
 export type User = (typeof USERS)[number];
 
 const on = (name: string, ...operations: Operation[]): Right => ({
@@ -88,6 +88,7 @@ export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> 
     under('topic', OWN_TOPICS, 'read', 'write', 'describe'),
     under('group', 'hub.', 'read', 'describe'),
     under('group', 'page.', 'describe'),
+    under('group', 'stores.', 'describe'),
     under('transactionalId', 'hub.', 'write', 'describe'),
   ],
   page: [
@@ -95,6 +96,11 @@ export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> 
     under('topic', OWN_TOPICS, 'read', 'describe'),
     under('group', 'page.', 'read', 'describe'),
     under('group', 'hub.', 'describe'),
+  ],
+  stores: [
+    ...read(TOPICS.readings, TOPICS.weather, TOPICS.air, TOPICS.traffic, TOPICS.quotes, ...results),
+    ...write(TOPICS.deadLetters),
+    under('group', 'stores.', 'read', 'describe'),
   ],
   connect: [
     ...read(TOPICS.readings, ...inputs, ...results),

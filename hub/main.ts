@@ -5,7 +5,14 @@ import { startChannels } from './alerts/index.ts';
 import { type HubConfig, kafkaOf } from './config/index.ts';
 import { openMetrics, startHealth } from './health/index.ts';
 import { loadJobs, steps } from './jobs/index.ts';
-import { OWN_RETENTION, openStore, startLiveFeed } from './sinks/index.ts';
+import {
+  INFLUX_GROUP,
+  type InfluxSinkStatus,
+  OWN_RETENTION,
+  openStore,
+  startInfluxSink,
+  startLiveFeed,
+} from './sinks/index.ts';
 import { type SourceStatus, startSources } from './sources/index.ts';
 import { type Part, startWeb } from './web/index.ts';
 
@@ -49,7 +56,10 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   });
   const running = runSteps(jobs, { kafka: kafka.hub, log });
   const sources = startSources(config.sources, { kafka: kafka.sources, log });
+  const { influx } = config.stores;
+  const sink = influx && kafka.stores && startInfluxSink({ kafka: kafka.stores, influx, log });
   parts.push(
+    () => (sink ? [influxPart(sink.status())] : []),
     () => running.status().map(jobPart),
     () => sources.status().map(sourcePart),
   );
@@ -57,7 +67,12 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     kafka: kafka.hub,
     process: id,
     dir: dataDir,
-    groups: [...jobs.map((step) => `hub.${step.id}`), ...channels.groups, `page.${id}`],
+    groups: [
+      ...jobs.map((step) => `hub.${step.id}`),
+      ...channels.groups,
+      `page.${id}`,
+      ...(sink ? [INFLUX_GROUP] : []),
+    ],
     counts: () => Object.fromEntries(sources.status().map((s) => [`source.${s.name}`, s.records])),
     everyMs: HEALTH_EVERY_MS,
     log,
@@ -65,7 +80,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   return {
     page: web.url,
     async close() {
-      await Promise.all([sources.close(), health.close(), channels.close()]);
+      await Promise.all([sources.close(), health.close(), channels.close(), sink?.close()]);
       await running.close();
       await feed.close();
       await web.close();
@@ -92,4 +107,8 @@ function sourcePart({ name, state, detail }: SourceStatus): Part {
     state: state === 'ok' ? 'ready' : state === 'failed' ? 'failed' : 'starting',
     detail,
   };
+}
+
+function influxPart({ state, detail }: InfluxSinkStatus): Part {
+  return { name: 'store InfluxDB', state: state === 'closed' ? 'stopped' : state, detail };
 }

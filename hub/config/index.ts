@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { HeadwaterError, name, parseConfig } from '../../contract/index.ts';
 import type { KafkaSettings } from '../../kafka/index.ts';
 import { AlertsConfig, PLAIN_FILES, SECRET_FILES } from '../alerts/index.ts';
+import { InfluxConfig } from '../sinks/index.ts';
 import { SourcesConfig } from '../sources/index.ts';
 
 const file = z.string().min(1);
 /** Each part of the hub connects as a user with only the rights it needs. */
-const HUB_USERS = ['hub', 'sources', 'page'] as const;
-export type HubUser = (typeof HUB_USERS)[number];
+export type HubUser = 'hub' | 'sources' | 'page';
 
 export const HubConfig = z.strictObject({
   hub: z.strictObject({
@@ -20,11 +20,17 @@ export const HubConfig = z.strictObject({
     brokers: z.array(z.string().regex(/^.+:\d+$/, 'must be host:port')).min(1),
     caFile: file.describe('PEM file of the authority that signed the brokers’ certificates.'),
     passwordFiles: z
-      .strictObject({ hub: file, sources: file, page: file })
-      .describe('Files that hold the passwords of the users hub, sources and page.'),
+      .strictObject({ hub: file, sources: file, page: file, stores: file.optional() })
+      .describe(
+        'Files that hold the passwords of the users hub, sources and page; of stores where results are stored in InfluxDB.',
+      ),
   }),
   sources: SourcesConfig.prefault({}),
   jobs: z.array(file).default([]).describe('TypeScript files whose jobs run besides those that come with the hub.'),
+  stores: z
+    .strictObject({ influx: InfluxConfig.optional().describe('Absent: nothing is stored in InfluxDB.') })
+    .prefault({})
+    .describe('Databases that readings and results are stored in.'),
   alerts: AlertsConfig.prefault({}),
   page: z
     .strictObject({
@@ -39,9 +45,14 @@ export const HubConfig = z.strictObject({
 });
 export type HubConfig = z.output<typeof HubConfig>;
 
+const Checked = HubConfig.refine(({ stores, kafka }) => !stores.influx || kafka.passwordFiles.stores !== undefined, {
+  path: ['kafka', 'passwordFiles', 'stores'],
+  error: 'is missing; stores.influx needs the password of the user stores',
+});
+
 /** @throws HeadwaterError `CONFIG_MISSING` or `CONFIG_INVALID`, the latter with every problem by its path */
 export function loadHubConfig(path: string, env: NodeJS.ProcessEnv = process.env): HubConfig {
-  const config = parseConfig(HubConfig, {
+  const config = parseConfig(Checked, {
     text: read(path, 'the hub’s configuration'),
     file: path,
     env,
@@ -51,6 +62,7 @@ export function loadHubConfig(path: string, env: NodeJS.ProcessEnv = process.env
   const absolute = (p: string) => (isAbsolute(p) ? p : resolve(base, p));
   mkdirSync(absolute(config.hub.dataDir), { recursive: true, mode: 0o700 });
   const { passwordFiles } = config.kafka;
+  const { influx } = config.stores;
   return {
     ...config,
     hub: { ...config.hub, dataDir: absolute(config.hub.dataDir) },
@@ -72,23 +84,33 @@ export function loadHubConfig(path: string, env: NodeJS.ProcessEnv = process.env
         hub: absolute(passwordFiles.hub),
         sources: absolute(passwordFiles.sources),
         page: absolute(passwordFiles.page),
+        ...(passwordFiles.stores !== undefined && { stores: absolute(passwordFiles.stores) }),
       },
     },
+    stores: { ...config.stores, ...(influx && { influx: { ...influx, tokenFile: absolute(influx.tokenFile) } }) },
   };
 }
 
-/** How each part of the hub reaches Kafka. @throws HeadwaterError `CONFIG_MISSING` */
-export function kafkaOf(config: HubConfig): Record<HubUser, KafkaSettings> {
+/** How each part of the hub reaches Kafka; `stores` where results are stored. @throws HeadwaterError `CONFIG_MISSING` */
+export function kafkaOf(config: HubConfig): Record<HubUser, KafkaSettings> & { stores?: KafkaSettings } {
   const { brokers, caFile, passwordFiles } = config.kafka;
   const ca = read(caFile, 'the file kafka.caFile');
-  const settings = (username: HubUser): KafkaSettings => ({
+  const settings = (
+    username: keyof typeof passwordFiles,
+    passwordFile = passwordFiles[username] as string,
+  ): KafkaSettings => ({
     brokers,
     clientId: `${config.hub.id}-${username}`,
     ca,
     username,
-    password: read(passwordFiles[username], `the file kafka.passwordFiles.${username}`).trim(),
+    password: read(passwordFile, `the file kafka.passwordFiles.${username}`).trim(),
   });
-  return { hub: settings('hub'), sources: settings('sources'), page: settings('page') };
+  return {
+    hub: settings('hub'),
+    sources: settings('sources'),
+    page: settings('page'),
+    ...(passwordFiles.stores !== undefined && { stores: settings('stores') }),
+  };
 }
 
 function read(path: string, what: string): string {

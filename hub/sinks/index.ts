@@ -11,3 +11,16 @@ export {
 } from './embedded/results.ts';
 export { OWN_RETENTION, type Retention, WINDOW_RETENTION } from './embedded/retention.ts';
 export { openStore, type Store, type StoreOptions } from './embedded/store.ts';
+export { InfluxAdminConfig, planInflux, type StoreChange } from './influx/admin.ts';
+export { InfluxConfig } from './influx/config.ts';
+export { DOWNSAMPLED, downsample } from './influx/downsampling.ts';
+export { type Line, linesOf } from './influx/lines.ts';
+export { type Bucket, type FieldType, MEASUREMENTS, type Measurement, NOT_STORED } from './influx/points.ts';
+export {
+  INFLUX_GROUP,
+  type InfluxSink,
+  type InfluxSinkOptions,
+  type InfluxSinkStatus,
+  startInfluxSink,
+} from './influx/sink.ts';
+export { loadStoresConfig, planStores, StoresConfig } from './stores.ts';

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import type { IncomingBatch } from '../../../kafka/index.ts';
+import { openQueue } from './queue.ts';
+
+const at = (partition: number) => ({ topic: 't', partition });
+const batch = (partition: number, from: number, next: number, highWatermark = 100_000): IncomingBatch => ({
+  ...at(partition),
+  records: [],
+  from,
+  next,
+  highWatermark,
+});
+const nothing = () => ({ lines: [], letters: [] });
+const lines = (count: number) => () => ({ lines: Array.from({ length: count }, () => ({}) as never), letters: [] });
+
+function open() {
+  const calls: string[] = [];
+  const stop = new AbortController();
+  const reader = {
+    pause: (partitions: readonly object[]) => void calls.push(`pause ${partitions.length}`),
+    resume: (partitions: readonly object[]) => void calls.push(`resume ${partitions.length}`),
+  };
+  return { queue: openQueue(reader, stop.signal), calls, stop };
+}
+
+test('what is read again after a rebalance is not queued twice', async () => {
+  const { queue } = open();
+  queue.assign([at(0), at(1)]);
+  queue.offer(batch(0, 0, 10), nothing);
+  queue.offer(batch(0, 10, 20), nothing);
+  queue.assign([at(0)]);
+  queue.offer(batch(0, 0, 10), nothing);
+  queue.offer(batch(0, 20, 30), nothing);
+  expect((await queue.take(1)).map(({ next }) => next)).toEqual([10, 20, 30]);
+});
+
+test('what belongs to another process now is forgotten, and so is where it was', async () => {
+  const { queue } = open();
+  queue.assign([at(0), at(1)]);
+  queue.offer(batch(0, 0, 10), nothing);
+  queue.offer(batch(1, 0, 10), nothing);
+  queue.assign([at(1)]);
+  expect(queue.offer(batch(0, 10, 20), nothing)).toBeUndefined();
+  queue.assign([at(0), at(1)]);
+  queue.offer(batch(0, 0, 5), nothing);
+  expect((await queue.take(1)).map(({ partition, next }) => [partition, next])).toEqual([
+    [1, 10],
+    [0, 5],
+  ]);
+});
+
+test('a topic that was made anew under the same name is read from its beginning', async () => {
+  const { queue } = open();
+  queue.assign([at(0)]);
+  queue.offer(batch(0, 0, 500), nothing);
+  queue.offer(batch(0, 0, 5, 5), nothing);
+  expect((await queue.take(1)).map(({ next }) => next)).toEqual([500, 5]);
+});
+
+test('reading pauses where much is queued and resumes when half of it is stored', async () => {
+  const { queue, calls } = open();
+  queue.assign([at(0), at(1)]);
+  queue.offer(batch(0, 0, 10), lines(15_000));
+  expect(queue.offer(batch(0, 10, 20), lines(15_000))).toBeUndefined();
+  expect(calls).toEqual(['pause 2']);
+  expect(queue.offer(batch(1, 0, 10), lines(1))).toBe('again');
+  const first = await queue.take(10_000);
+  expect(first).toHaveLength(1);
+  queue.done(first, first);
+  expect(calls).toEqual(['pause 2']);
+  const second = await queue.take(10_000);
+  queue.done(second, second);
+  expect(calls).toEqual(['pause 2', 'resume 2']);
+});
+
+test('the lag is what Kafka holds and InfluxDB does not', async () => {
+  const { queue } = open();
+  queue.assign([at(0), at(1)]);
+  queue.offer(batch(0, 0, 10, 40), nothing);
+  queue.offer(batch(1, 5, 10, 10), nothing);
+  expect(queue.lag()).toBe(45);
+  const parts = await queue.take(1);
+  queue.done(parts, parts);
+  expect(queue.lag()).toBe(30);
+  queue.skip({ ...at(0), next: 40 });
+  const rest = await queue.take(1);
+  queue.done(rest, rest);
+  expect(queue.lag()).toBe(0);
+});
+
+test('who waits for parts is let go at the end', async () => {
+  const { queue, stop } = open();
+  const waiting = queue.take(1);
+  stop.abort();
+  expect(await waiting).toEqual([]);
+});

@@ -5,6 +5,7 @@ const files = await Promise.all([
   import('./up.ts'),
   import('./gateway.ts'),
   import('./hub.ts'),
+  import('./alerts.ts'),
   import('./simulate.ts'),
   import('./topics.ts'),
   import('./stores.ts'),

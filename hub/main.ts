@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { runSteps, type StepStatus } from '../streams/runtime/index.ts';
-import { startChannels } from './alerts/index.ts';
+import { openSilenceWriter, startChannels } from './alerts/index.ts';
 import { type HubConfig, kafkaOf } from './config/index.ts';
 import { openMetrics, startHealth } from './health/index.ts';
 import { loadJobs, steps } from './jobs/index.ts';
@@ -46,11 +46,13 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   });
   const parts: (() => Part[])[] = [];
   const metrics = openMetrics();
+  const silences = openSilenceWriter(kafka.hub);
   const web = await startWeb({
     store,
     feed,
     ...config.page,
     own: own.windows,
+    alerting: { silence: silences.write, test: channels.test, channels: channels.names },
     metrics,
     parts: () => parts.flatMap((part) => part()),
   });
@@ -84,6 +86,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
       await running.close();
       await feed.close();
       await web.close();
+      await silences.close();
       store.close();
     },
   };

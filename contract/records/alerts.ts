@@ -92,6 +92,7 @@ export const AlertChannel = z.object({
   /** What it is told of. */
   severities: z.array(severity),
   matchers: z.array(Matcher),
+  resolved: z.boolean(),
   ts: timestamp,
 });
 export type AlertChannel = z.infer<typeof AlertChannel>;

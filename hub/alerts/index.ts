@@ -13,6 +13,7 @@ export {
   type Outcome,
   openChannel,
   PLAIN_FILES,
+  routed,
   SECRET_FILES,
   startChannels,
 } from './channels/index.ts';
@@ -29,6 +30,7 @@ export {
   type TellingTimes,
 } from './notify/index.ts';
 export { loadRules, parseRules, type Rule, type When } from './rules.ts';
+export { openSilenceWriter, type SilenceWriter } from './silences.ts';
 
 const signal = field<Signal>;
 

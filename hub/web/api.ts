@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { TOPICS } from '../../contract/index.ts';
 import type { WindowTopic } from '../../streams/core/index.ts';
 import type { Store } from '../sinks/index.ts';
+import { type Alerting, addAlerting } from './alerting.ts';
 import { episodesView } from './episodes-view.ts';
 import type { FrameBuilder } from './frames.ts';
 import { ownView } from './own-view.ts';
@@ -29,10 +30,13 @@ export interface ApiSources {
   readonly clock: () => number;
   readonly summary: () => Summary;
   readonly own: readonly WindowTopic[];
+  readonly alerting?: Alerting | undefined;
 }
 
 /** The JSON the page is made of. Times are ms since the epoch. A wrong query is answered with 400 and what is wrong. */
-export function addApi(app: FastifyInstance, { store, recent, frames, clock, summary, own }: ApiSources): void {
+export function addApi(app: FastifyInstance, sources: ApiSources): void {
+  const { store, recent, frames, clock, summary, own, alerting } = sources;
+  addAlerting(app, store, clock, alerting);
   app.get('/api/summary', () => summary());
   app.get('/api/pulse', () => frames.history());
   app.get('/api/gateways', () => store.gateways());

@@ -2,6 +2,7 @@ import { HeadwaterError } from '../../contract/index.ts';
 import type { WindowTopic } from '../../streams/core/index.ts';
 import type { Metrics } from '../health/index.ts';
 import type { Feed, Store } from '../sinks/index.ts';
+import type { Alerting } from './alerting.ts';
 import { addApi } from './api.ts';
 import { openEvents } from './events.ts';
 import { createFrameBuilder } from './frames.ts';
@@ -9,6 +10,7 @@ import { createRecent } from './recent.ts';
 import { createServer, SECURITY_HEADERS } from './server.ts';
 import { type Part, type Summary, summarize } from './summary.ts';
 
+export type { Alerting } from './alerting.ts';
 export type { Part, Summary } from './summary.ts';
 
 export interface WebOptions {
@@ -24,6 +26,8 @@ export interface WebOptions {
   readonly parts?: () => readonly Part[];
   /** Windows of jobs that were added to the hub. */
   readonly own?: readonly WindowTopic[];
+  /** What the page may do about alerts; without it, it only shows them. */
+  readonly alerting?: Alerting;
   /** Served under `/metrics`, for Prometheus. */
   readonly metrics?: Metrics;
   /** Ms since the epoch. */
@@ -43,7 +47,17 @@ const MOST_CLIENTS = 100;
 
 /** @throws HeadwaterError `PORT_TAKEN` or `WEB_FAILED` */
 export async function startWeb(options: WebOptions): Promise<Web> {
-  const { store, feed, host = '127.0.0.1', port, hosts = [], parts = () => [], own = [], clock = Date.now } = options;
+  const {
+    store,
+    feed,
+    host = '127.0.0.1',
+    port,
+    hosts = [],
+    parts = () => [],
+    own = [],
+    clock = Date.now,
+    alerting,
+  } = options;
   const startedAt = clock();
   const events = openEvents({ clock });
   const frames = createFrameBuilder();
@@ -59,7 +73,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     });
 
   const app = createServer(hosts);
-  addApi(app, { store, recent, frames, clock, summary, own });
+  addApi(app, { store, recent, frames, clock, summary, own, alerting });
   if (options.metrics) {
     const { metrics } = options;
     app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
@@ -17,9 +18,17 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'permissions-policy': 'camera=(), geolocation=(), microphone=()',
 };
 
+/** The only addresses that take a POST. */
+const WRITES = /^\/api\/alerting\//;
+const MOST_BODY_BYTES = 16_384;
+
 /** A server for the page's files, with the answers for everything else that may be asked of it. */
 export function createServer(hosts: readonly string[]): FastifyInstance {
-  const app = fastify({ forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
+  const app = fastify({
+    forceCloseConnections: true,
+    bodyLimit: MOST_BODY_BYTES,
+    routerOptions: { ignoreTrailingSlash: true },
+  });
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
@@ -28,9 +37,12 @@ export function createServer(hosts: readonly string[]): FastifyInstance {
         .code(421)
         .send(problem('HOST_UNKNOWN', `this page is not served under the name ${request.hostname}`));
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return reply.code(405).header('allow', 'GET, HEAD').send(problem('METHOD_REFUSED', 'the page only reads'));
+    if (request.method === 'GET' || request.method === 'HEAD') return;
+    if (request.method !== 'POST' || !WRITES.test(request.url)) {
+      return reply.code(405).header('allow', 'GET, HEAD').send(problem('METHOD_REFUSED', 'here the page only reads'));
     }
+    const refused = writeRefused(request.raw);
+    if (refused !== undefined) return reply.code(403).send(problem('WRITE_REFUSED', refused));
   });
   app.addHook('onSend', async (request, reply) => {
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
@@ -50,6 +62,22 @@ export function createServer(hosts: readonly string[]): FastifyInstance {
   app.get('/vendor/uplot.js', (_request, reply) => reply.sendFile('uPlot.esm.js', uplot));
   app.get('/vendor/uplot.css', (_request, reply) => reply.sendFile('uPlot.min.css', uplot));
   return app;
+}
+
+/**
+ * Why a request may not change anything; undefined where it may. Whoever is on this machine may. A page of another origin in the user's browser can have a
+ * request sent, but not without the browser saying where it comes from, nor as JSON without asking first, which is never answered.
+ */
+function writeRefused({ headers, socket }: IncomingMessage): string | undefined {
+  const { origin, host, 'sec-fetch-site': site } = headers;
+  if (!/^(::ffff:)?127\.|^::1$/.test(socket.remoteAddress ?? ''))
+    return 'changes are taken from this machine only; open the page there, or through a tunnel to it';
+  if (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host))
+    return 'changes are not taken from pages of another origin';
+  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    return 'changes are not taken from pages of another origin';
+  if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')) return 'changes are sent as application/json';
+  return undefined;
 }
 
 const problem = (code: string, message: string) => ({ error: { code, message } });

@@ -88,6 +88,7 @@ export function startChannels(configs: readonly ChannelConfig[], options: Channe
         process: options.process,
         severities: [...severities],
         matchers: match,
+        resolved,
       };
       const value: AlertChannel = { ...about, ...status, position, ts };
       await send(TOPICS.alertChannels.name, channelName, value).catch((error) => warn(error, 'its state was not told'));

@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import type { Alert, Anomaly, DeadLetter, GatewayStatus, Health, Late } from '../../../contract/index.ts';
+import type { Alert, Anomaly, DeadLetter, GatewayStatus, Health, Late, Notification } from '../../../contract/index.ts';
 import type { Seen, WindowValue } from './results.ts';
 
 type Row = Record<string, SQLOutputValue>;
@@ -31,6 +31,8 @@ export interface Queries {
   health(): Seen<Health>[];
   /** Firing first, then pending, then resolved; the latest first. */
   alerts(limit: number): Alert[];
+  /** The latest first, each with its offset. */
+  notifications(limit: number): { at: number; value: Notification }[];
   /** The latest first; only those of one source and series where they are given. */
   anomalies(limit: number, of?: { source: Anomaly['source']; series: string; from: number }): Anomaly[];
   /** Of a topic whose latest record of each key counts, these records, by key. */
@@ -61,6 +63,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
   const gateways = db.prepare('SELECT seen, value FROM gateways ORDER BY gateway, seen');
   const health = db.prepare('SELECT seen, value FROM health ORDER BY process');
   const alerts = db.prepare(ALERTS);
+  const notifications = db.prepare('SELECT at, value FROM notifications ORDER BY at DESC LIMIT ?');
   const anomalies = db.prepare('SELECT value FROM anomalies ORDER BY ts DESC LIMIT ?');
   const anomaliesOf = db.prepare(
     'SELECT value FROM anomalies WHERE source = ? AND series = ? AND ts >= ? ORDER BY ts DESC LIMIT ?',
@@ -102,6 +105,8 @@ export function prepareQueries(db: DatabaseSync): Queries {
     gateways: () => overLives(gateways.all().map(seen<GatewayStatus>)),
     health: () => health.all().map(seen<Health>),
     alerts: (limit) => alerts.all(limit).map(value<Alert>),
+    notifications: (limit) =>
+      notifications.all(limit).map((row) => ({ at: Number(row.at), value: value<Notification>(row) })),
     anomalies: (limit, of) =>
       (of ? anomaliesOf.all(of.source, of.series, of.from, limit) : anomalies.all(limit)).map(value<Anomaly>),
     current: <T>(topic: string) => current.all(topic).map(value<T>),

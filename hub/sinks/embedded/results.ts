@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import {
   Alert,
+  AlertChannel,
+  AlertSilence,
   Anomaly,
   ComfortWindow,
   DeadLetter,
@@ -10,6 +12,7 @@ import {
   HEADER,
   Health,
   Late,
+  Notification,
   OWN_TOPICS,
   Reading,
   ReadingWindow,
@@ -65,6 +68,8 @@ export interface Results {
   readonly alerts: Alert[];
   /** Of topics whose latest record of each key counts; `value` null where there is none any more. */
   readonly current: { readonly topic: string; readonly key: string; readonly value: object | null }[];
+  /** With the offset of each. */
+  readonly notifications: { readonly at: number; readonly value: Notification }[];
   readonly gateways: Seen<GatewayStatus>[];
   readonly health: Seen<Health>[];
   readonly deadLetters: DeadLetter[];
@@ -120,6 +125,15 @@ const ACCEPT: Readonly<Record<string, Accept>> = {
   [TOPICS.episodes.name]: acceptWindow(TOPICS.episodes.name, Episode),
   [TOPICS.anomalies.name]: accept(Anomaly, (into, value) => into.anomalies.push(value)),
   [TOPICS.alerts.name]: accept(Alert, (into, value) => into.alerts.push(value)),
+  [TOPICS.alertSilences.name]: accept(AlertSilence, (into, value) =>
+    into.current.push({ topic: TOPICS.alertSilences.name, key: value.id, value }),
+  ),
+  [TOPICS.alertChannels.name]: accept(AlertChannel, (into, value) =>
+    into.current.push({ topic: TOPICS.alertChannels.name, key: value.channel, value }),
+  ),
+  [TOPICS.notifications.name]: accept(Notification, (into, value, { offset }) =>
+    into.notifications.push({ at: offset, value }),
+  ),
   [TOPICS.gateways.name]: accept(GatewayStatus, (into, value, record) =>
     into.gateways.push({ value, seenAt: record.appendedAt }),
   ),
@@ -139,6 +153,7 @@ export function readResults(topic: string, records: readonly IncomingRecord[]): 
     anomalies: [],
     alerts: [],
     current: [],
+    notifications: [],
     gateways: [],
     health: [],
     deadLetters: [],

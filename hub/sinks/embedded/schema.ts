@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { HeadwaterError } from '../../../contract/index.ts';
 
 /** Changes with the tables. A file of another version is made anew: everything in it can be read from Kafka again. */
-const VERSION = 3;
+const VERSION = 4;
 /** Marks the file as this store's, so that no other database is taken for an old one and deleted. */
 const APPLICATION = 0x48775374;
 
@@ -23,6 +23,7 @@ const TABLES = `
   CREATE INDEX anomalies_by_series ON anomalies (source, series, ts);
   CREATE TABLE alerts (id TEXT PRIMARY KEY, state TEXT NOT NULL, ts INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE INDEX alerts_by_time ON alerts (ts);
+  CREATE TABLE notifications (at INTEGER PRIMARY KEY, value TEXT NOT NULL);
   CREATE TABLE current (topic TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (topic, key)) WITHOUT ROWID;
   CREATE TABLE gateways (gateway TEXT, incarnation TEXT, seen INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (gateway, incarnation)) WITHOUT ROWID;
   CREATE TABLE health (process TEXT PRIMARY KEY, seen INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;

@@ -31,6 +31,10 @@ export function prepareWrite(db: DatabaseSync, retention: Readonly<Record<string
   const current = db.prepare(
     'INSERT INTO current (topic, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
   );
+  const notification = db.prepare(
+    'INSERT INTO notifications (at, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  );
+  const forgetTold = db.prepare('DELETE FROM notifications WHERE at <= ?');
   const noLonger = db.prepare('DELETE FROM current WHERE topic = ? AND key = ?');
   const gateway = db.prepare(
     `INSERT INTO gateways (gateway, incarnation, seen, value) VALUES (?, ?, ?, ?)
@@ -76,6 +80,10 @@ export function prepareWrite(db: DatabaseSync, retention: Readonly<Record<string
     for (const c of results.current) {
       if (c.value === null) noLonger.run(c.topic, c.key);
       else current.run(c.topic, c.key, JSON.stringify(c.value));
+    }
+    for (const n of results.notifications) {
+      notification.run(n.at, JSON.stringify(n.value));
+      forgetTold.run(n.at - KEPT_REFUSED);
     }
     for (const g of results.gateways) {
       gateway.run(g.value.gateway, g.value.incarnation, g.seenAt, JSON.stringify(g.value));

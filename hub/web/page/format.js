@@ -81,3 +81,10 @@ export function age(at, now) {
 
 export const clock = (at) => new Date(at).toLocaleTimeString(undefined, { hour12: false });
 export const dateTime = (at) => new Date(at).toLocaleString(undefined, { hour12: false, timeZoneName: 'short' });
+/** Of today as a time, of another day with its date. */
+export function clockTime(at) {
+  const date = new Date(at);
+  const time = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hour12: false });
+  if (date.toDateString() === new Date().toDateString()) return time;
+  return `${date.toLocaleDateString(undefined, { month: 'short', day: 'numeric' })}, ${time}`;
+}

@@ -1,7 +1,8 @@
 // Puts the sections together and hands them what the server tells.
+import { alerts } from './alerts.js';
+import { anomalies } from './anomalies.js';
 import { setBadge, setNow, text, tickAges } from './dom.js';
 import { episodes } from './episodes.js';
-import { alerts, anomalies } from './findings.js';
 import { duration } from './format.js';
 import { gateways } from './gateways.js';
 import { health } from './health.js';

@@ -44,6 +44,18 @@ export async function ask(path, query = {}) {
   return body;
 }
 
+/** Has the hub do something. @throws with what it says against it */
+export async function tell(path, body = {}) {
+  const response = await fetch(`/api/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error?.message ?? response.statusText);
+  return answer;
+}
+
 /**
  * Gives a function that asks for `load` to run: at once, then at most once in `gapMs`, never twice at a time, and not while the page is hidden.
  * A load that fails is left to the next event: the connection's state tells people.

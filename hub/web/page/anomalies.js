@@ -1,55 +1,9 @@
-// Alerts and anomalies.
-import { badge, h, head, list, setBadge, setWhen, text } from './dom.js';
+// Anomalies.
+import { h, head, list, setWhen } from './dom.js';
 import { measured, number } from './format.js';
 import { ask, refresher } from './stream.js';
 
-const STATES = { firing: 'bad', pending: 'waiting', resolved: 'good' };
 const SHOWN = 30;
-
-export function alerts(section, page) {
-  const rows = h('ul', { class: 'rows' });
-  const empty = h(
-    'p',
-    { class: 'empty' },
-    'No alerts. A rule whose condition holds shows here, first as pending, then as firing.',
-  );
-  head(section, 'Alerts');
-  section.append(empty, rows);
-  /** Firing alerts already told; undefined until the first load, which tells nothing. */
-  let told;
-
-  const load = refresher(async () => {
-    const found = await ask('alerts', { limit: SHOWN });
-    empty.hidden = found.length > 0;
-    list(rows, found, (a) => a.id, alertRow);
-    const firing = found.filter((a) => a.state === 'firing');
-    const fresh = firing.filter((a) => told && !told.has(a.id));
-    if (fresh.length > 0) page.announce(`Alert firing: ${fresh.map((a) => a.summary).join('; ')}`);
-    told = new Set(firing.map((a) => a.id));
-  });
-  return {
-    load,
-    onFrame(frame) {
-      if (frame.changed.includes('alerts')) load();
-    },
-  };
-}
-
-function alertRow() {
-  const state = badge('waiting', '');
-  const summary = h('span', { class: 'grow' });
-  const rule = h('span', { class: 'quiet under' });
-  const since = h('time');
-  return {
-    node: h('li', {}, state, summary, since, rule),
-    update(alert) {
-      setBadge(state, STATES[alert.state], alert.state);
-      text(summary, alert.summary);
-      text(rule, `${alert.severity} · ${alert.rule} · ${alert.series}`);
-      setWhen(since, alert.state === 'resolved' ? alert.ts : alert.since);
-    },
-  };
-}
 
 const SOURCES = { readings: 'reading', 'response-times': 'response time', amounts: 'amount' };
 

@@ -8,12 +8,20 @@ import pkg from '../package.json' with { type: 'json' };
 /** Where a platform of this machine keeps everything, unless told otherwise. */
 export const DEFAULT_DIR = resolve(import.meta.dirname, '..', '.headwater');
 
-/** Structured log to standard error; HEADWATER_LOG sets its level. */
+/** Structured log to standard error, for what Node itself has to say too; HEADWATER_LOG sets its level. */
 export function openLog(name: string): Logger {
-  return pino(
+  const log = pino(
     { name, level: process.env.HEADWATER_LOG ?? 'info', base: { name } },
     pino.destination({ dest: 2, sync: true }),
   );
+  // Node writes its warnings, and what ends it, as lines that are no JSON.
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => log.warn({ warning: warning.name }, warning.message));
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'ended by an error that was not expected');
+    process.exit(1);
+  });
+  return log;
 }
 
 /** Resolves on the first of the signals; a second one ends the process at once. */

@@ -90,6 +90,8 @@ export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> 
     under('group', 'page.', 'describe'),
     under('group', 'stores.', 'describe'),
     under('transactionalId', 'hub.', 'write', 'describe'),
+    // How the brokers' disks are: kafka/log-dirs.ts.
+    { resource: 'cluster', name: 'kafka-cluster', pattern: 'literal', operations: ['describe'] },
   ],
   page: [
     ...read(TOPICS.readings, ...results),

@@ -1,10 +1,12 @@
-import { type KafkaSettings, openProducer, type Producer } from '../kafka/index.ts';
+import {
+  brokerCertificates,
+  type CertificateExpiry,
+  openProducer,
+  ownCertificates,
+  type Producer,
+} from '../kafka/index.ts';
 import type { GatewayConfig } from './config/index.ts';
-import { authoritiesExpiry, chainExpiry, kafkaSettings } from './credentials/index.ts';
-import type { CertificateExpiry } from './health/index.ts';
-
-/** Brokers come and go: what one of them showed is forgotten when it was not connected to for so long. */
-const FORGET_MS = 7 * 86_400_000;
+import { kafkaSettings } from './credentials/index.ts';
 
 /** The way to Kafka as configuration and files have it now. */
 export interface KafkaAccess {
@@ -20,14 +22,11 @@ export function kafkaAccess(config: GatewayConfig, now: () => number): KafkaAcce
   const read = (from: GatewayConfig) => ({ settings: kafkaSettings(from), compression: from.forwarder.compression });
   let current = read(config);
   let own = ownCertificates(current.settings);
-  const brokers = new Map<string, { readonly expiresAt: number; readonly seenAt: number }>();
+  const brokers = brokerCertificates(now);
   return {
     open() {
       const { settings, compression } = current;
-      const onBrokerCertificate = (broker: string, expiresAt: number) => {
-        brokers.set(broker, { expiresAt, seenAt: now() });
-      };
-      return openProducer(settings, { compression, onBrokerCertificate });
+      return openProducer(settings, { compression, onBrokerCertificate: brokers.seen });
     },
     renew(next) {
       const found = read(next);
@@ -37,14 +36,8 @@ export function kafkaAccess(config: GatewayConfig, now: () => number): KafkaAcce
       return true;
     },
     certificates() {
-      for (const [broker, { seenAt }] of brokers) if (now() - seenAt > FORGET_MS) brokers.delete(broker);
-      const seen = [...brokers.values()].map(({ expiresAt }) => expiresAt);
-      return seen.length === 0 ? own : [...own, { name: 'kafka_broker', expiresAt: Math.min(...seen) }];
+      const expiresAt = brokers.expiresAt();
+      return expiresAt === undefined ? own : [...own, { name: 'kafka_broker', expiresAt }];
     },
   };
-}
-
-function ownCertificates(settings: KafkaSettings): CertificateExpiry[] {
-  const ca = { name: 'kafka_ca', expiresAt: authoritiesExpiry(settings.ca) };
-  return 'cert' in settings ? [ca, { name: 'kafka_client', expiresAt: chainExpiry(settings.cert) }] : [ca];
 }

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import pkg from '../package.json' with { type: 'json' };
 import { runSteps, type StepStatus } from '../streams/runtime/index.ts';
 import { openSilenceWriter, startChannels } from './alerts/index.ts';
 import { type HubConfig, kafkaOf } from './config/index.ts';
-import { openMetrics, startHealth } from './health/index.ts';
-import { loadJobs, steps } from './jobs/index.ts';
+import { type Family, HEALTH_METRICS, openMetrics, startHealth } from './health/index.ts';
+import { loadJobs, STEP_METRICS, steps, stepsPart } from './jobs/index.ts';
 import {
   INFLUX_GROUP,
   type InfluxSinkStatus,
@@ -13,8 +14,8 @@ import {
   startInfluxSink,
   startLiveFeed,
 } from './sinks/index.ts';
-import { type SourceStatus, startSources } from './sources/index.ts';
-import { type Part, startWeb } from './web/index.ts';
+import { SOURCE_METRICS, type SourceStatus, startSources } from './sources/index.ts';
+import { type Part, startWeb, WEB_METRICS } from './web/index.ts';
 
 export interface Hub {
   /** Address of the live page. */
@@ -23,6 +24,10 @@ export interface Hub {
 }
 
 const HEALTH_EVERY_MS = 5_000;
+const BROKERS_EVERY_MS = 30_000;
+
+/** Every metric of a hub, for the reference. */
+export const HUB_METRICS: readonly Family[] = [...HEALTH_METRICS, ...STEP_METRICS, ...SOURCE_METRICS, ...WEB_METRICS];
 
 /** Runs a hub: sources into Kafka, jobs over it, the embedded store and the live page. It outlives Kafka's absence. */
 export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
@@ -65,20 +70,25 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     () => running.status().map(jobPart),
     () => sources.status().map(sourcePart),
   );
+  const groups = [
+    ...jobs.map((step) => `hub.${step.id}`),
+    ...channels.groups,
+    `page.${id}`,
+    ...(sink ? [INFLUX_GROUP] : []),
+  ];
   const health = startHealth({
     kafka: kafka.hub,
     process: id,
+    version: pkg.version,
     dir: dataDir,
-    groups: [
-      ...jobs.map((step) => `hub.${step.id}`),
-      ...channels.groups,
-      `page.${id}`,
-      ...(sink ? [INFLUX_GROUP] : []),
-    ],
+    groups: () => groups,
     counts: () => Object.fromEntries(sources.status().map((s) => [`source.${s.name}`, s.records])),
+    latency: web.latency,
     everyMs: HEALTH_EVERY_MS,
+    brokersEveryMs: BROKERS_EVERY_MS,
     log,
   });
+  for (const part of [health.metrics, stepsPart(running.status, Date.now), sources.metrics]) metrics.add(part);
   return {
     page: web.url,
     async close() {

@@ -1,4 +1,14 @@
 export { type Admin, openAdmin, type TopicDescription } from './admin.ts';
+export {
+  authoritiesExpiry,
+  type BrokerCertificates,
+  brokerCertificates,
+  type CertificateExpiry,
+  chainExpiry,
+  ownCertificates,
+  parseCertificates,
+} from './certificates.ts';
+export { type BrokerState, type ClusterState, readClusterState } from './cluster-state.ts';
 export { openConsumer } from './consumer.ts';
 export { encodedSize, openProducer, openTransactionalProducer } from './producer.ts';
 export { applyPlan, type Change, type Desired, planChanges } from './provision.ts';

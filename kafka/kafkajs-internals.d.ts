@@ -65,6 +65,13 @@ declare module 'kafkajs/src/protocol/requests/produce/v7/request.js' {
 declare module 'kafkajs/src/protocol/decoder.js' {
   export default class Decoder {
     constructor(bytes: Buffer);
+    readInt16(): number;
+    readInt32(): number;
+    /** A big integer of kafkajs's own. */
+    readInt64(): { toString(): string };
+    readUVarInt(): number;
+    readUVarIntString(): string | null;
+    readTaggedFields(): void;
   }
 }
 
@@ -92,4 +99,61 @@ declare module 'kafkajs/src/producer/groupMessagesPerPartition.js' {
     readonly messages: Message[];
     readonly partitioner: (asked: { readonly message: Message }) => number;
   }): Readonly<Record<string, readonly Message[]>>;
+}
+
+declare module 'kafkajs/src/cluster/index.js' {
+  type Encoded = import('./produce-request.ts').Encoded;
+  /** The connections of one client. */
+  export default class Cluster {
+    /** To the first broker of its list that lets it in. */
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    readonly brokerPool: {
+      readonly seedBroker: {
+        readonly connectionPool: {
+          send<T, U>(protocol: {
+            readonly request: {
+              readonly apiKey: number;
+              readonly apiVersion: number;
+              readonly apiName: string;
+              encode(): Promise<Encoded>;
+            };
+            readonly response: { decode(bytes: Buffer): Promise<T>; parse(decoded: T): Promise<U> };
+          }): Promise<U>;
+        };
+      };
+    };
+  }
+}
+
+declare module 'kafkajs/src/protocol/requests/metadata/v6/request.js' {
+  /** No topics: all that the user may see. */
+  export default function request(of: {
+    readonly topics: readonly string[];
+    readonly allowAutoTopicCreation: boolean;
+  }): {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    encode(): Promise<import('./produce-request.ts').Encoded>;
+  };
+}
+
+declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {
+  const response: {
+    decode(bytes: Buffer): Promise<{
+      readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
+      readonly topicMetadata: readonly {
+        readonly topic: string;
+        readonly partitionMetadata: readonly {
+          readonly partitionId: number;
+          /** -1 where there is none. */
+          readonly leader: number;
+          readonly replicas: readonly number[];
+          readonly isr: readonly number[];
+        }[];
+      }[];
+    }>;
+  };
+  export default response;
 }

@@ -154,7 +154,10 @@ export const DeadLetter = z.object({
 });
 export type DeadLetter = z.infer<typeof DeadLetter>;
 
-/** A process's account of its own health. Lags are records by `group/topic`. */
+/**
+ * A process's account of its own health; a broker's is told by every hub, as a client sees it (`kafka-1`). Lags are records by `group/topic`. What rules are
+ * about stands in a field of its own.
+ */
 export const Health = z.object({
   process: z.string(),
   kind: z.enum(['gateway', 'hub', 'kafka']),
@@ -163,7 +166,17 @@ export const Health = z.object({
   cpuShare: z.number(),
   diskFreeBytes: z.int().nullable(),
   lag: z.record(z.string(), z.int()),
+  /** The first of those that it depends on. */
   certificateExpiresAt: timestamp.nullable(),
   counts: z.record(z.string(), z.int()),
+  startedAt: timestamp.optional(),
+  /** The greatest of its lags, and whose that is: `group/topic`. */
+  lagMax: z.int().optional(),
+  lagMaxOf: z.string().optional(),
+  /** Which certificate is the first to expire, and in how many days; below 0 when it has. */
+  certificate: z.string().optional(),
+  certificateDaysLeft: z.number().optional(),
+  /** From the receipt of live readings at their gateway to the page, over the last minute; null where there were none. */
+  latencyMs: z.object({ p50: z.number().nullable(), p99: z.number().nullable() }).optional(),
 });
 export type Health = z.infer<typeof Health>;

@@ -1,3 +1,3 @@
 export { kafkaSettings } from './kafka.ts';
-export { authoritiesExpiry, chainExpiry, type Pair, readCertificates, readPair } from './pem.ts';
+export { type Pair, readCertificates, readPair } from './pem.ts';
 export { type FileWatch, type Watched, watchFiles } from './watch.ts';

@@ -1,14 +1,12 @@
-import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { HeadwaterError } from '../../contract/index.ts';
+import { parseCertificates } from '../../kafka/index.ts';
 import { readSecret } from '../config/index.ts';
 
 export interface Pair {
   readonly cert: string;
   readonly key: string;
 }
-
-const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
  * The certificates of a PEM file, as they stand in it. `at` is the setting that names the file.
@@ -40,23 +38,6 @@ export function readPair(files: { readonly certFile: string; readonly keyFile: s
     throw new HeadwaterError('CERTIFICATE_PAIR', message, { cause });
   }
   return { cert, key };
-}
-
-/** @throws where a block is no certificate, or there is no block */
-function parseCertificates(pem: string): X509Certificate[] {
-  const found = (pem.match(BLOCK) ?? []).map((block) => new X509Certificate(block));
-  if (found.length === 0) throw new Error('there is no PEM certificate in it');
-  return found;
-}
-
-/** When the first certificate of a chain expires, ms since the epoch. */
-export function chainExpiry(pem: string): number {
-  return Math.min(...parseCertificates(pem).map((certificate) => certificate.validToDate.getTime()));
-}
-
-/** When the last authority of a list expires: an old one may stand beside its successor until it is gone. */
-export function authoritiesExpiry(pem: string): number {
-  return Math.max(...parseCertificates(pem).map((certificate) => certificate.validToDate.getTime()));
 }
 
 function unreadable(what: string, cause: unknown): HeadwaterError {

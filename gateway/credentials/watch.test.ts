@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openAuthority } from '../../infra/local/index.ts';
-import { authoritiesExpiry, chainExpiry, readCertificates, readPair, watchFiles } from './index.ts';
+import { authoritiesExpiry, chainExpiry } from '../../kafka/index.ts';
+import { readCertificates, readPair, watchFiles } from './index.ts';
 
 let dir: string;
 const closers: (() => void)[] = [];

@@ -1,10 +1,4 @@
-/** When a certificate that this gateway depends on expires. */
-export interface CertificateExpiry {
-  /** `kafka_ca`, `kafka_client`, `kafka_broker`, `mqtt`, or the name of another input. */
-  readonly name: string;
-  /** ms since the epoch */
-  readonly expiresAt: number;
-}
+import type { CertificateExpiry } from '../../kafka/index.ts';
 
 /** From so long before its end on, a certificate is a reason to look: time enough for whoever comes by once a month. */
 export const WARN_MS = 30 * 86_400_000;

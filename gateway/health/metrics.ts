@@ -10,6 +10,13 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 
 export interface GatewayMetrics {
   readonly contentType: string;
+  /** The gateway's own, for the reference; those of its process are prom-client's. */
+  readonly families: readonly {
+    readonly name: string;
+    readonly type: 'counter' | 'gauge';
+    readonly help: string;
+    readonly labels: readonly string[];
+  }[];
   render(snapshot: Snapshot): Promise<string>;
 }
 
@@ -19,10 +26,15 @@ export function gatewayMetrics(): GatewayMetrics {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   const registers = [registry];
-  const counter = (name: string, help: string, labelNames: Labels = []) =>
-    new Counter({ name: `headwater_gateway_${name}_total`, help, labelNames: [...labelNames], registers });
-  const gauge = (name: string, help: string, labelNames: Labels = []) =>
-    new Gauge({ name: `headwater_gateway_${name}`, help, labelNames: [...labelNames], registers });
+  const families: GatewayMetrics['families'][number][] = [];
+  const declare = (type: 'counter' | 'gauge', name: string, help: string, labels: Labels) => {
+    families.push({ name, type, help, labels });
+    return { name, help, labelNames: [...labels], registers };
+  };
+  const counter = (name: string, help: string, labels: Labels = []) =>
+    new Counter(declare('counter', `headwater_gateway_${name}_total`, help, labels));
+  const gauge = (name: string, help: string, labels: Labels = []) =>
+    new Gauge(declare('gauge', `headwater_gateway_${name}`, help, labels));
 
   const counts = {
     acknowledged: counter('readings_acknowledged', 'Readings synced to disk and acknowledged.'),
@@ -64,6 +76,7 @@ export function gatewayMetrics(): GatewayMetrics {
 
   return {
     contentType: registry.contentType,
+    families,
     render({ status, buffer, forwarder, inputs, framesLost, deadLettersHeldBack, rules }) {
       for (const metric of labelled) metric.reset();
       info.set({ version: status.version }, 1);

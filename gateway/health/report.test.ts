@@ -23,7 +23,11 @@ const snapshot = async (): Promise<Snapshot> => ({
     counts: { acknowledged: 5, forwarded: 2, rejected: 0, duplicates: 0, evicted: 0, lost: 0 },
     inputs: [],
     disk: { freeBytes: 1, bufferBytes: 4_096 },
-    certificateExpiresAt: null,
+    certificateExpiresAt: NOW + 9 * 86_400_000,
+    certificates: [
+      { name: 'kafka_ca', expiresAt: NOW + 900 * 86_400_000 },
+      { name: 'mqtt', expiresAt: NOW + 9 * 86_400_000 },
+    ],
   },
   buffer: {} as Snapshot['buffer'],
   forwarder: { state: 'forwarding', lastAckAt: NOW, inFlight: 0 },
@@ -62,7 +66,12 @@ test('tells the gateway’s status and its health, valid by the contract', async
   expect(gateways).toMatchObject({ topic: 'gateways', records: [{ key: 'gw-1', headers: { v: '1' } }] });
   expect(GatewayStatus.parse(JSON.parse(`${gateways?.records[0]?.value}`)).backlog.readings).toBe(3);
   expect(health?.topic).toBe('platform.health');
-  expect(Health.parse(JSON.parse(`${health?.records[0]?.value}`))).toMatchObject({ kind: 'gateway', process: 'gw-1' });
+  expect(Health.parse(JSON.parse(`${health?.records[0]?.value}`))).toMatchObject({
+    kind: 'gateway',
+    process: 'gw-1',
+    certificate: 'mqtt',
+    certificateDaysLeft: 9,
+  });
 });
 
 test('drops a report that Kafka does not take, and tells the next one by a new producer', async () => {

@@ -102,8 +102,20 @@ function healthOf({ status }: Snapshot, cpuShare: number): Health {
     diskFreeBytes: status.disk.freeBytes,
     lag: {},
     certificateExpiresAt: status.certificateExpiresAt,
+    ...firstToEnd(status),
     counts: { ...status.counts, backlog: status.backlog.readings },
+    startedAt: status.startedAt,
   };
+}
+
+/** For rules, which compare a field with a number. */
+function firstToEnd({
+  certificates = [],
+  ts,
+}: Snapshot['status']): Pick<Health, 'certificate' | 'certificateDaysLeft'> {
+  const [first] = certificates.toSorted((a, b) => a.expiresAt - b.expiresAt);
+  if (first === undefined) return {};
+  return { certificate: first.name, certificateDaysLeft: Math.round((first.expiresAt - ts) / 8_640_000) / 10 };
 }
 
 /** The share of one core this process has used since the last call. */

@@ -1,9 +1,10 @@
 import { statfs } from 'node:fs/promises';
 import type { GatewayStatus } from '../../contract/index.ts';
+import type { CertificateExpiry } from '../../kafka/index.ts';
 import type { Buffer, BufferStatus } from '../buffer/index.ts';
 import type { ForwarderStatus } from '../forwarder/index.ts';
 import type { HeldStatus, Input, InputStatus, RuleCounts } from '../inputs/index.ts';
-import { type CertificateExpiry, certificateAdvice } from './certificates.ts';
+import { certificateAdvice } from './certificates.ts';
 import { kafkaAdvice } from './kafka-advice.ts';
 
 /** The last time the contract can carry. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { chainExpiry } from '../../kafka/index.ts';
 import { type GatewayConfig, readSecret } from '../config/index.ts';
-import { chainExpiry, type Pair, readCertificates, readPair } from '../credentials/index.ts';
+import { type Pair, readCertificates, readPair } from '../credentials/index.ts';
 import { hostInput } from './host/input.ts';
 import type { Input } from './input.ts';
 import { type Account, type Accounts, hashPassword } from './mqtt/accounts.ts';

@@ -10,6 +10,7 @@ import { readings } from './readings.ts';
 import { silences } from './silences.ts';
 import { web } from './web.ts';
 
+export { STEP_METRICS, stepsPart } from './metrics.ts';
 export { loadJobs, NO_OWN_JOBS, type OwnJobs } from './own.ts';
 export { checkSteps, resetSteps } from './reset.ts';
 

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { HeadwaterError, TOPICS } from '../../contract/index.ts';
@@ -5,7 +6,7 @@ import { type KafkaSettings, type OutgoingRecord, openTransactionalProducer } fr
 import { deadLetter } from './dead-letter.ts';
 import { type FollowedBatch, type FollowOptions, follow } from './follow.ts';
 import { type Line, MAX_LINE_BYTES } from './lines.ts';
-import type { Place } from './place.ts';
+import { isSameFile, type Place } from './place.ts';
 import { positionBatch, readPosition } from './positions.ts';
 import type { Source, SourceLog, SourceStatus } from './types.ts';
 
@@ -40,7 +41,8 @@ const StoredPlace = z.object({
 export function startFileSource(options: FileSourceOptions): Source {
   const { name, file, log } = options;
   const stop = new AbortController();
-  const counts = { records: 0, deadLetters: 0 };
+  const counts = { records: 0, deadLetters: 0, failures: 0 };
+  let committed: Place | undefined;
   let state: SourceStatus['state'] = 'waiting';
   let detail = `waiting for ${file}`;
 
@@ -48,6 +50,7 @@ export function startFileSource(options: FileSourceOptions): Source {
     const producer = await openTransactionalProducer(options.kafka, { transactionalId: `sources.${name}` });
     try {
       const place = storedPlace(await readPosition(options.kafka, producer, name), name);
+      committed = place;
       for await (const batch of follow(file, place, { ...options.follow, signal: stop.signal })) {
         const { records, deadLetters } = translate(batch, options);
         await producer.commit([
@@ -55,6 +58,7 @@ export function startFileSource(options: FileSourceOptions): Source {
           { topic: TOPICS.deadLetters.name, records: deadLetters },
           positionBatch(name, batch.place),
         ]);
+        committed = batch.place;
         counts.records += records.length;
         counts.deadLetters += deadLetters.length;
         if (batch.gap !== undefined)
@@ -74,6 +78,7 @@ export function startFileSource(options: FileSourceOptions): Source {
         [state, detail] = ['ok', `following ${file}`];
       }).catch(async (error) => {
         [state, detail] = ['failed', error instanceof Error ? error.message : String(error)];
+        counts.failures++;
         log.warn(
           { err: error, source: name, file, retryMs },
           `source ${name} stopped; it will go on from its last place`,
@@ -86,6 +91,13 @@ export function startFileSource(options: FileSourceOptions): Source {
 
   return {
     status: () => ({ name, state, detail, ...counts }),
+    async lagBytes() {
+      const present = await stat(file).catch(() => undefined);
+      if (present === undefined) return undefined;
+      const { size } = present;
+      // After a rotation the rest of the old file is not known; the new one is all still to be read.
+      return committed && isSameFile(present, committed) ? Math.max(0, size - committed.offset) : size;
+    },
     async close() {
       stop.abort();
       await running;

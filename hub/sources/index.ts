@@ -2,15 +2,18 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Account, Device, Place, TOPICS, type Topic } from '../../contract/index.ts';
 import type { KafkaSettings } from '../../kafka/index.ts';
+import type { MetricsPart } from '../health/index.ts';
 import { accessLog } from './access-log.ts';
 import type { SourcesConfig } from './config.ts';
 import { startFileSource } from './file-source.ts';
 import { transactions, weather } from './json-lines.ts';
+import { sourcesPart } from './metrics.ts';
 import { POSITIONS } from './positions.ts';
 import { startRegistry } from './registry.ts';
 import type { Source, SourceLog, SourceStatus } from './types.ts';
 
 export { SourcesConfig } from './config.ts';
+export { SOURCE_METRICS } from './metrics.ts';
 export type { SourceStatus } from './types.ts';
 
 /** The internal topics that sources need. */
@@ -26,7 +29,7 @@ export interface SourcesOptions {
 export function startSources(
   config: SourcesConfig,
   { kafka, log }: SourcesOptions,
-): { status(): SourceStatus[]; close(): Promise<void> } {
+): { status(): SourceStatus[]; readonly metrics: MetricsPart; close(): Promise<void> } {
   const common = { kafka, log };
   const sources: Source[] = [
     ...config.web.map(({ name, file, durationUnit }) =>
@@ -49,6 +52,7 @@ export function startSources(
   }
   return {
     status: () => sources.map((source) => source.status()),
+    metrics: sourcesPart(sources),
     async close() {
       await Promise.all(sources.map((source) => source.close()));
     },

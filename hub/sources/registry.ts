@@ -28,7 +28,7 @@ const RETRY_MS = 2_000;
 export function startRegistry(options: RegistryOptions): Source {
   const { name, file, log, pollMs = 2_000 } = options;
   const stop = new AbortController();
-  const counts = { records: 0, deadLetters: 0 };
+  const counts = { records: 0, deadLetters: 0, failures: 0 };
   let state: SourceStatus['state'] = 'waiting';
   let detail = `waiting for ${file}`;
 
@@ -64,6 +64,7 @@ export function startRegistry(options: RegistryOptions): Source {
     while (!stop.signal.aborted) {
       await carry().catch(async (error) => {
         [state, detail] = ['failed', error instanceof Error ? error.message : String(error)];
+        counts.failures++;
         log.warn({ err: error, source: name, file }, `source ${name} stopped; it will begin again`);
         await sleep(RETRY_MS, undefined, { signal: stop.signal }).catch(() => {});
       });

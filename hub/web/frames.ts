@@ -1,4 +1,5 @@
 import { type Anomaly, LANES, type Lane, type Reading } from '../../contract/index.ts';
+import type { Counted } from '../health/index.ts';
 import type { Results } from '../sinks/index.ts';
 import { createLatencyRecorder, type Latency } from './latency.ts';
 
@@ -27,6 +28,8 @@ export interface FrameBuilder {
    */
   seal(now: number, summary: (pulse: Pulse) => unknown): Frame | undefined;
   pulse(now: number): Pulse;
+  /** Latencies of all live readings, in seconds. */
+  latencies(): Counted;
   /** Of the last ten minutes, one a second. */
   history(): readonly (Pulse & { readonly at: number })[];
   /** When the first frame with a reading was sealed; null before. */
@@ -112,6 +115,7 @@ export function createFrameBuilder(): FrameBuilder {
       return frame;
     },
     pulse,
+    latencies: latency.counted,
     history: () => history,
     firstReadingAt: () => firstReadingAt,
   };

@@ -6,11 +6,14 @@ import type { Alerting } from './alerting.ts';
 import { addApi } from './api.ts';
 import { openEvents } from './events.ts';
 import { createFrameBuilder } from './frames.ts';
+import type { Latency } from './latency.ts';
+import { webPart } from './metrics.ts';
 import { createRecent } from './recent.ts';
 import { createServer, SECURITY_HEADERS } from './server.ts';
 import { type Part, type Summary, summarize } from './summary.ts';
 
 export type { Alerting } from './alerting.ts';
+export { WEB_METRICS } from './metrics.ts';
 export type { Part, Summary } from './summary.ts';
 
 export interface WebOptions {
@@ -39,6 +42,8 @@ export interface Web {
   readonly url: string;
   readonly port: number;
   summary(): Summary;
+  /** Of live readings, from their gateway to the page, over the last minute. */
+  latency(): Latency;
   close(): Promise<void>;
 }
 
@@ -76,6 +81,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   addApi(app, { store, recent, frames, clock, summary, own, alerting });
   if (options.metrics) {
     const { metrics } = options;
+    metrics.add(webPart(store, feed, frames, events.count));
     app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   }
   app.get('/events', (request, reply) => {
@@ -116,6 +122,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/`,
     port: bound,
     summary,
+    latency: () => frames.pulse(clock()).latencyMs,
     async close() {
       clearInterval(ticking);
       unsubscribe();

@@ -1,3 +1,5 @@
+import type { Counted } from '../health/index.ts';
+
 /** Quantiles in ms, null where nothing was recorded. */
 export interface Latency {
   readonly p50: number | null;
@@ -9,6 +11,8 @@ export interface LatencyRecorder {
   record(ms: number, now: number): void;
   /** Of what was recorded in the last minute, within 4 %. */
   read(now: number): Latency;
+  /** Everything that was recorded, in seconds. */
+  counted(): Counted;
 }
 
 const SLICE_MS = 10_000;
@@ -16,13 +20,21 @@ const SLICES = 6;
 /** Buckets grow by 8 %, so their middle is within 4 % of every value in them: 0…1 ms, then up to 20 minutes. */
 const GROWTH = Math.log(1.08);
 const BUCKETS = 184;
+/** For Prometheus, seconds: from what a browser shows at once to what somebody should look at. */
+const BOUNDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /** Counts in logarithmic buckets, one set for each of the last six slices of 10 s. */
 export function createLatencyRecorder(): LatencyRecorder {
   const slices = Array.from({ length: SLICES }, () => ({ slot: -1, counts: new Uint32Array(BUCKETS) }));
+  /** Of each bound, and of what is above them all. */
+  const ever = BOUNDS.concat(Infinity).map((bound) => ({ bound, count: 0 }));
+  let sum = 0;
 
   return {
     record(ms, now) {
+      const seconds = Math.max(0, ms) / 1_000;
+      ever.find(({ bound }) => seconds <= bound)!.count++;
+      sum += seconds;
       const slot = Math.floor(now / SLICE_MS);
       const slice = slices[slot % SLICES]!;
       if (slice.slot !== slot) {
@@ -44,6 +56,14 @@ export function createLatencyRecorder(): LatencyRecorder {
         }
       }
       return { p50: quantile(counts, total, 0.5), p99: quantile(counts, total, 0.99) };
+    },
+    counted() {
+      let count = 0;
+      const atMost = ever.map((bucket) => {
+        count += bucket.count;
+        return [bucket.bound, count] as const;
+      });
+      return { atMost: atMost.slice(0, -1), count, sum };
     },
   };
 }

@@ -40,6 +40,8 @@ export interface Summary {
   /** From the receipt at the gateway to the moment a reading leaves for the page, over the last minute. */
   readonly latencyMs: Latency;
   readonly readingsPerSecond: number;
+  /** The consumer group that is furthest behind, and by how many records; null while no hub tells. */
+  readonly lag: { readonly most: number; readonly of: string } | null;
   /** When the first reading left for the page; ms since the epoch. */
   readonly firstChartAt: number | null;
   readonly startedAt: number;
@@ -50,6 +52,8 @@ export interface Summary {
 
 /** Counts of the intake job, one health record for each of its partitions. */
 const INTAKE = 'hub:intake/';
+/** A hub that has not told for so long tells nothing of now. */
+const TOLD_WITHIN_MS = 60_000;
 
 export function summarize(
   store: Store,
@@ -85,7 +89,16 @@ export function summarize(
     late,
     unreadable,
     alertsFiring,
+    lag: furthestBehind(store, of.now),
     ...pulse,
     ...of,
   };
+}
+
+function furthestBehind(store: Store, now: number): Summary['lag'] {
+  const told = store.health().filter(({ seenAt }) => now - seenAt < TOLD_WITHIN_MS);
+  const lags = told.flatMap(({ value: { lagMax, lagMaxOf } }) =>
+    lagMax === undefined || lagMaxOf === undefined ? [] : [{ most: lagMax, of: lagMaxOf }],
+  );
+  return lags.sort((a, b) => b.most - a.most)[0] ?? null;
 }

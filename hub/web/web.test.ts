@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 function start(port = 0): Promise<Web> {
-  const state = { state: 'live', detail: '', unreadable: 0 } as const;
+  const state = { state: 'live', detail: '', records: 0, unreadable: 0 } as const;
   const feed = { subscribe: intake.subscribe, state: () => state, close: async () => {} };
   return startWeb({ store, feed, port, clock: () => now, hosts: ['works.example'] });
 }

@@ -49,7 +49,7 @@ export async function openStage(own: readonly WindowTopic[] = []): Promise<Stage
   });
   const feed: Feed = {
     subscribe: intake.subscribe,
-    state: () => ({ state: 'live', detail: '', unreadable: 0 }),
+    state: () => ({ state: 'live', detail: '', records: 0, unreadable: 0 }),
     close: async () => {},
   };
   const source = createSynthetic(intake, Date.now);

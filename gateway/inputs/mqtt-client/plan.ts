@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { chainExpiry } from '../../../kafka/index.ts';
 import { clientIdOf, type GatewayConfig, readSecret } from '../../config/index.ts';
-import { chainExpiry, readCertificates, readPair } from '../../credentials/index.ts';
+import { readCertificates, readPair } from '../../credentials/index.ts';
 import type { InputStatus } from '../input.ts';
 import { type InputPlan, sectionKey } from '../plan.ts';
 import type { Access } from './connection.ts';

@@ -9,6 +9,8 @@ export interface FeedState {
   readonly state: 'starting' | 'live' | 'failed' | 'closed';
   /** Why it failed, for people. */
   readonly detail: string;
+  /** Records taken since the feed was opened. */
+  readonly records: number;
   /** Records that were not what their topic promises, since the feed was opened. */
   readonly unreadable: number;
 }
@@ -31,11 +33,13 @@ export interface Intake {
   /** Stores that a partition moved on over nothing. */
   skip(at: TopicPartition & { readonly next: number }): void;
   subscribe(listener: Listener): () => void;
-  unreadable(): number;
+  /** Records taken, and those that were not what their topic promises. */
+  counts(): { readonly records: number; readonly unreadable: number };
 }
 
 export function openIntake(store: Store, clock: () => number, warn: (error: Error) => void): Intake {
   const listeners = new Set<Listener>();
+  let taken = 0;
   let unreadable = 0;
 
   return {
@@ -51,6 +55,7 @@ export function openIntake(store: Store, clock: () => number, warn: (error: Erro
       if (batch.next <= from) return;
       const results = readResults(batch.topic, records);
       store.apply({ topic: batch.topic, partition: batch.partition, next: batch.next }, results, clock());
+      taken += records.length;
       const [first] = results.unreadable;
       if (first !== undefined) {
         unreadable += results.unreadable.length;
@@ -68,6 +73,6 @@ export function openIntake(store: Store, clock: () => number, warn: (error: Erro
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    unreadable: () => unreadable,
+    counts: () => ({ records: taken, unreadable }),
   };
 }

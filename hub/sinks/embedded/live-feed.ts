@@ -159,7 +159,7 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
 
   return {
     subscribe: intake.subscribe,
-    state: () => ({ state, detail, unreadable: intake.unreadable() }),
+    state: () => ({ state, detail, ...intake.counts() }),
     async close() {
       clearInterval(pruning);
       stop.abort();

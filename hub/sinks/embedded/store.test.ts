@@ -159,7 +159,7 @@ test('records that are not what the topic promises are counted, warned of, and s
   const it = intake();
   it.accept(batch(W10, ['{"series":', readingWindow(), { series: 'x' }]));
   expect(allOf(W10)).toHaveLength(1);
-  expect(it.unreadable()).toBe(2);
+  expect(it.counts().unreadable).toBe(2);
   expect(store.totals().unreadable).toBe(2);
   expect(warnings).toHaveLength(1);
   expect(warnings[0]?.message).toContain('iot.readings.10s/0');

@@ -1,7 +1,7 @@
 // The pipeline's own health: how fast, how far behind, how large.
 import { chart } from './chart.js';
 import { h, head, list, now, text } from './dom.js';
-import { age, bytes, count, millis, percent, rate } from './format.js';
+import { age, bytes, count, duration, millis, percent, rate } from './format.js';
 import { isStarting, partRow } from './starting.js';
 import { ask, refresher } from './stream.js';
 import { table } from './table.js';
@@ -16,10 +16,20 @@ export function health(section) {
     'Processes',
     [
       { name: 'Process', of: (p) => p.value.process },
-      { name: 'Memory', of: (p) => bytes(p.value.rssMb * 1e6) },
-      { name: 'CPU', of: (p) => percent(p.value.cpuShare) },
+      // A client does not see these of a broker.
+      { name: 'Memory', of: (p) => bytes(p.value.rssMb > 0 ? p.value.rssMb * 1e6 : null) },
+      { name: 'CPU', of: (p) => (p.value.rssMb > 0 ? percent(p.value.cpuShare) : '–') },
       { name: 'Free disk', of: (p) => bytes(p.value.diskFreeBytes), wide: true },
-      { name: 'Seen', of: (p) => age(p.seenAt, now()), flag: (p) => now() - p.seenAt > 30_000 },
+      {
+        name: 'Certificates',
+        of: (p) =>
+          p.value.certificateDaysLeft === undefined ? '–' : `${Math.floor(p.value.certificateDaysLeft)} days`,
+        flag: (p) => p.value.certificateDaysLeft < 21,
+        wide: true,
+      },
+      { name: 'Runs for', of: (p) => (p.value.startedAt ? duration(now() - p.value.startedAt) : '–'), wide: true },
+      // Of brokers it is told every half minute.
+      { name: 'Seen', of: (p) => age(p.seenAt, now()), flag: (p) => now() - p.seenAt > 60_000 },
     ],
     (p) => p.value.process,
   );
@@ -68,7 +78,7 @@ export function health(section) {
     const known = await ask('health');
     empty.hidden = known.length > 0;
     processes.node.hidden = lags.node.hidden = known.length === 0;
-    processes.show(known.filter((p) => p.value.rssMb > 0));
+    processes.show(known.filter((p) => p.value.rssMb > 0 || p.value.kind === 'kafka'));
     const behind = new Map();
     for (const { value } of known)
       for (const [name, lag] of Object.entries(value.lag)) behind.set(name, Math.max(lag, behind.get(name) ?? 0));

@@ -6,6 +6,7 @@ import { count, millis, rate } from './format.js';
 const TILES = [
   ['Readings', (s) => rate(s.readingsPerSecond), () => 'a second'],
   ['Latency', (s) => millis(s.latencyMs.p50), (s) => `p99 ${millis(s.latencyMs.p99)}`],
+  ['Behind', (s) => (s.lag ? count(s.lag.most) : '–'), (s) => s.lag?.of.split('/')[0] ?? 'not told'],
   ['Counted', (s) => count(s.readings.counted), (s) => `of ${count(s.readings.acknowledged)}`],
   ['Lost', (s) => count(s.readings.lost), lostHow, (s) => (s.readings.lost > 0 ? 'bad' : 'good')],
   ['Repeats', (s) => count(s.readings.duplicatesDropped), () => 'dropped'],

@@ -17,6 +17,8 @@ export interface Figures {
   /** From the start to the first reading that the page could draw; null while there was none. */
   readonly firstChartMs: number | null;
   readonly peakMemoryMb: Readonly<Record<string, number>>;
+  /** How often a program ended unasked and was started again. */
+  readonly restarts: Readonly<Record<string, number>>;
   /** Readings that wait in the gateway. */
   readonly backlog: number;
 }
@@ -27,6 +29,7 @@ export interface FigureSources {
   /** ms since the epoch. */
   readonly startedAt: number;
   readonly memory: () => Record<string, number>;
+  readonly restarts: () => Record<string, number>;
 }
 
 interface GatewayAnswer {
@@ -60,6 +63,7 @@ export async function readFigures(from: FigureSources): Promise<Figures> {
     latencyMs: { p50: hub.latencyMs.p50, p99: hub.latencyMs.p99 },
     firstChartMs: hub.firstChartAt === null ? null : hub.firstChartAt - from.startedAt,
     peakMemoryMb: from.memory(),
+    restarts: from.restarts(),
     backlog: gateway.backlog.readings,
   };
 }

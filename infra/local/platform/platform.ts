@@ -118,6 +118,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
           ...Object.fromEntries(cluster.nodes.map((n) => [`kafka-${n.id}`, n.peakRss()])),
           up: Math.round(process.resourceUsage().maxRSS / 1024),
         }),
+        restarts: () => Object.fromEntries(programs.map((p) => [p.name, p.restarts()])),
       });
     return {
       page,

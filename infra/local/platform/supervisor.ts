@@ -12,6 +12,8 @@ export interface Program {
   pid(): number;
   /** The most resident memory of any of its lives, MB. */
   peakRss(): number;
+  /** How often it ended unasked and was started again. */
+  restarts(): number;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -20,6 +22,7 @@ export async function supervise(options: ProcessOptions, onLog: (text: string) =
   const { name } = options;
   let stopping = false;
   let peak = 0;
+  let restarts = 0;
   let running: RunningProcess = await startProcess(options);
   const wake = new AbortController();
 
@@ -39,6 +42,7 @@ export async function supervise(options: ProcessOptions, onLog: (text: string) =
       // Not ready within its time is an end like any other: the next round starts it once more.
       const { readyWhen: _, ...again } = options;
       running = await startProcess(again);
+      restarts++;
     }
   };
   const watching = watch().catch((error: Error) => onLog(`the ${name} could not be started again: ${error.message}`));
@@ -47,6 +51,7 @@ export async function supervise(options: ProcessOptions, onLog: (text: string) =
     name,
     pid: () => running.pid,
     peakRss: () => Math.max(peak, running.peakRss()),
+    restarts: () => restarts,
     async stop(graceMs) {
       stopping = true;
       wake.abort();

@@ -1,0 +1,216 @@
+/** What a platform says of itself: Prometheus, `platform.health`, the page's figures and the alerts that follow, over a real cluster. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import kafkajs from 'kafkajs';
+import pino from 'pino';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { type Alert, decode, Health, TOPICS, type Transaction } from '../../contract/index.ts';
+import { loadHubConfig } from '../../hub/config/index.ts';
+import { HUB_METRICS, type Hub, runHub } from '../../hub/main.ts';
+import { provision } from '../../hub/topics/index.ts';
+import { openAuthority } from '../../infra/local/index.ts';
+import { collect, openTestBed, send, type TestBed, until } from '../support/testbed.ts';
+
+// Brokers are asked every half minute, and start for as long.
+vi.setConfig({ testTimeout: 600_000 });
+
+let dir: string;
+let bed: TestBed;
+let hub: Hub;
+let health: Awaited<ReturnType<typeof collect>>;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'headwater-observed-'));
+  bed = await openTestBed(3);
+  await provision(bed.as('admin'), 3);
+  const config = {
+    hub: { id: 'hub-1', dataDir: dir },
+    kafka: {
+      brokers: [...bed.cluster.bootstrap],
+      caFile: bed.cluster.caPath,
+      passwordFiles: Object.fromEntries(
+        ['hub', 'sources', 'page'].map((user) => [user, bed.cluster.users.get(user)!.passwordFile]),
+      ),
+    },
+    page: { port: 0 },
+    sources: { transactions: [{ name: 'bank', file: join(dir, 'transactions.jsonl') }] },
+  };
+  writeFileSync(join(dir, 'hub.yaml'), stringify(config));
+  writeFileSync(join(dir, 'transactions.jsonl'), `${transactions(0, 50).join('\n')}\nno JSON\n`);
+  hub = await runHub(loadHubConfig(join(dir, 'hub.yaml')), pino({ level: 'silent' }));
+  health = await collect(bed, TOPICS.health.name);
+});
+afterAll(async () => {
+  await hub?.close();
+  await health?.close();
+  await bed?.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const transactions = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) =>
+    JSON.stringify({
+      id: `t${from + i}`,
+      account: `a${i % 7}`,
+      counterparty: 'shop',
+      amount: '-12.50',
+      currency: 'CHF',
+      type: 'card',
+      ts: Date.now(),
+    } satisfies Transaction),
+  );
+
+const told = (process: string): Health[] =>
+  health.records.filter(({ key }) => key === process).map(({ value }) => Health.parse(decode(value)));
+const lastOf = (process: string) => told(process).at(-1);
+const scrape = async () => (await fetch(`${hub.page}metrics`)).text();
+async function metric(name: string): Promise<number | undefined> {
+  const line = (await scrape()).split('\n').find((text) => text.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}
+
+function promtool(text: string): Promise<string> {
+  return new Promise((resolve) => {
+    const child = execFile('promtool', ['check', 'metrics'], (error, stdout, stderr) =>
+      resolve(error ? `${stdout}${stderr}` || error.message : ''),
+    );
+    child.stdin!.end(text);
+  });
+}
+
+test('a hub tells Prometheus of all its parts, by the names of its reference, and promtool finds nothing wrong', async () => {
+  await until('every step runs', 120, async () => !/headwater_hub_step_up\{[^}]*\} 0/.test(await scrape()));
+  await until('the brokers were asked', 60, async () => (await metric('headwater_kafka_partitions')) !== undefined);
+  await until('the source carries its file', 60, async () =>
+    (await scrape()).includes('headwater_hub_source_lag_bytes{source="bank"} 0'),
+  );
+  const text = await scrape();
+  const told = Array.from(text.matchAll(/^# TYPE (headwater_\w+) (\w+)$/gm), ([, name, type]) => `${name} ${type}`);
+  expect(told.sort()).toEqual(HUB_METRICS.map(({ name, type }) => `${name} ${type}`).sort());
+  expect(await promtool(text)).toBe('');
+  for (const broker of ['1', '2', '3'])
+    expect(text).toMatch(new RegExp(`^headwater_kafka_broker_disk_free_bytes\\{broker="${broker}"\\} [1-9]`, 'm'));
+  expect(text).toContain('headwater_kafka_under_replicated_partitions 0\n');
+  expect(text).toContain('headwater_hub_source_records_total{source="bank"} 50\n');
+  expect(text).toContain('headwater_hub_source_dead_letters_total{source="bank"} 1\n');
+  expect(text).toMatch(/^headwater_hub_certificate_expiry_timestamp_seconds\{certificate="kafka_broker"\} 1\.?\d+/m);
+  expect(text).toMatch(/^process_resident_memory_bytes \d+/m);
+  await until('the store counts the dead letter', 60, async () =>
+    /^headwater_platform_dead_letters_total\{code="\w+"\} 1$/m.test(await scrape()),
+  );
+});
+
+test('platform.health has a hub’s lag, disk and certificates, and those of each broker, in fields that rules can read', async () => {
+  await until('all have spoken', 60, () => ['hub-1', 'kafka-1', 'kafka-2', 'kafka-3'].every((name) => lastOf(name)));
+  const year = 300 * 86_400_000;
+  expect(lastOf('hub-1')).toMatchObject({ kind: 'hub', lagMaxOf: expect.stringContaining('/') });
+  for (const name of ['hub-1', 'kafka-1', 'kafka-2', 'kafka-3']) {
+    const { certificate, certificateDaysLeft, certificateExpiresAt, diskFreeBytes } = lastOf(name)!;
+    expect(diskFreeBytes).toBeGreaterThan(0);
+    expect(certificate).toBe('kafka_broker');
+    expect(certificateDaysLeft).toBeGreaterThan(300);
+    expect(certificateExpiresAt! - Date.now()).toBeGreaterThan(year);
+  }
+  expect(lastOf('kafka-2')!.counts).toMatchObject({ up: 1, outOfSync: 0, offlinePartitions: 0 });
+  expect(lastOf('kafka-2')!.counts.replicas).toBeGreaterThan(100);
+});
+
+test('the lag of a reader that stands still grows and shows in platform.health, on the page and in the metrics', async () => {
+  const name = 'hub.finance/finance.transactions';
+  const topic = TOPICS.transactions.name;
+  const committed = () => bed.admin.lag(['hub.finance']);
+  await until('the step was committed once', 60, async () => Object.hasOwn(await committed(), name));
+  const acl = {
+    resourceType: kafkajs.AclResourceTypes.TOPIC,
+    resourceName: 'hub.finance.state',
+    resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+    principal: 'User:hub',
+    host: '*',
+    operation: kafkajs.AclOperationTypes.WRITE,
+    permissionType: kafkajs.AclPermissionTypes.DENY,
+  };
+  await bed.admin.raw.createAcls({ acl: [acl] });
+  const more = (from: number) =>
+    send(
+      bed,
+      'sources',
+      topic,
+      transactions(from, 300).map((value, i) => ({ key: `a${i % 7}`, value })),
+    );
+  await more(1_000);
+  await until('some lag', 60, () => (lastOf('hub-1')?.lag[name] ?? 0) >= 300);
+  await more(2_000);
+  await until('more lag', 60, () => (lastOf('hub-1')?.lag[name] ?? 0) >= 600);
+  expect(lastOf('hub-1')!.lagMax).toBeGreaterThanOrEqual(600);
+  const labels = `{group="hub.finance",topic="${topic}"}`;
+  expect(await metric(`headwater_platform_consumer_lag_records${labels}`)).toBeGreaterThanOrEqual(600);
+  await until('the page shows it', 60, async () => {
+    const { lag } = (await (await fetch(`${hub.page}api/summary`)).json()) as {
+      lag: { most: number; of: string } | null;
+    };
+    return lag !== null && lag.most >= 600 && lag.of === name;
+  });
+  await until(
+    'restarts are counted',
+    60,
+    async () => Number(await metric('headwater_hub_step_restarts_total{step="finance"}')) > 0,
+  );
+  await bed.admin.raw.deleteAcls({ filters: [acl] });
+  await until(
+    'it has caught up',
+    120,
+    async () => (await metric(`headwater_platform_consumer_lag_records${labels}`)) === 0,
+  );
+});
+
+test('a broker that dies leaves replicas out of sync, which shows by broker; the platform goes on', async () => {
+  bed.cluster.nodes[2]!.kill('SIGKILL');
+  await until('it is missed', 120, () => lastOf('kafka-3')?.counts.up === 0);
+  expect(lastOf('kafka-3')!.counts.outOfSync).toBeGreaterThan(100);
+  expect(lastOf('kafka-1')!.counts).toMatchObject({ up: 1, outOfSync: 0 });
+  expect(await metric('headwater_kafka_under_replicated_partitions')).toBeGreaterThan(100);
+  expect(await metric('headwater_kafka_broker_up{broker="3"}')).toBe(0);
+  await bed.cluster.nodes[2]!.restart();
+  await until(
+    'it is back in sync',
+    120,
+    () => lastOf('kafka-3')?.counts.up === 1 && lastOf('kafka-3')?.counts.outOfSync === 0,
+  );
+});
+
+test('a broker’s certificate near its end raises an alert, weeks ahead, and one renewed resolves it', async () => {
+  const alerts = await collect(bed, TOPICS.alerts.name);
+  try {
+    const states = () =>
+      alerts.records
+        .map(({ value }) => decode(value) as Alert)
+        .filter(({ rule, series }) => rule === 'certificate-expires-soon' && series === 'kafka-3')
+        .map(({ state }) => state);
+    await renew(3, 10);
+    await until('it fires', 120, () => states().includes('firing'));
+    expect(lastOf('kafka-3')!.certificateDaysLeft).toBeCloseTo(10, 0);
+    await renew(3, 300);
+    await until('it is over', 120, () => states().at(-1) === 'resolved');
+  } finally {
+    await alerts.close();
+  }
+});
+
+/** Gives a broker another certificate, and starts it again with it. */
+async function renew(id: number, days: number): Promise<void> {
+  const pki = dirname(bed.cluster.caPath);
+  for (const ending of ['pem', 'key', 'bundle.pem']) rmSync(join(pki, `broker-${id}.${ending}`));
+  const authority = await openAuthority(pki);
+  await authority.issue({
+    name: `broker-${id}`,
+    dns: ['localhost'],
+    ips: ['127.0.0.1', '::1'],
+    server: true,
+    client: true,
+    days,
+  });
+  await bed.cluster.nodes[id - 1]!.restart();
+}

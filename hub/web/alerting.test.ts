@@ -24,7 +24,7 @@ beforeEach(async () => {
   intake = openIntake(store, clock, () => {});
   const feed = {
     subscribe: intake.subscribe,
-    state: () => ({ state: 'live', detail: '', unreadable: 0 }) as const,
+    state: () => ({ state: 'live', detail: '', records: 0, unreadable: 0 }) as const,
     close: async () => {},
   };
   const alerting = {

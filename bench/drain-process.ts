@@ -149,6 +149,7 @@ function watch(buffer: DiskBuffer) {
       last: buffer.last,
       failed: buffer.failed,
       onStored: (listener) => buffer.onStored(listener),
+      onRest: (listener) => buffer.onRest(listener),
       submit: (submission) => buffer.submit(submission),
       async peek(lane, after, limit) {
         const found = await buffer.peek(lane, after, limit);

@@ -99,6 +99,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
 
     const inputs = new RunningInputs(intake.receive);
     closers.push(() => inputs.close());
+    buffer.onRest((resting) => inputs.rest(resting));
     await inputs.start(plannedInputs(config, log));
 
     const startedAt = clock.now();

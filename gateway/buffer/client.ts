@@ -41,6 +41,7 @@ class BufferClient implements Buffer {
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
   readonly #listeners = new Set<() => void>();
+  readonly #restListeners = new Set<(resting: boolean) => void>();
   readonly #calls = new Map<number, Call>();
   #lastCall = 0;
   #queue: Submission[] = [];
@@ -50,7 +51,12 @@ class BufferClient implements Buffer {
   #inFlight = 0;
   /** Some had to stay behind when the others went. */
   #heldUp = false;
-  readonly #gathering = new Gathering(() => this.#flush(IN_FLIGHT - this.#inFlight));
+  readonly #gathering = new Gathering(
+    () => this.#flush(IN_FLIGHT - this.#inFlight),
+    (resting) => {
+      for (const listener of this.#restListeners) listener(resting);
+    },
+  );
   #ended: HeadwaterError | undefined;
   #onFailed!: (error: HeadwaterError) => void;
 
@@ -97,6 +103,11 @@ class BufferClient implements Buffer {
   onStored(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onRest(listener: (resting: boolean) => void): () => void {
+    this.#restListeners.add(listener);
+    return () => this.#restListeners.delete(listener);
   }
 
   async close(): Promise<void> {

@@ -9,16 +9,24 @@ function open() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
   const groups: number[] = [];
+  const rests: boolean[] = [];
   let waiting = 0;
   let onAnswer = () => {};
-  const gathering = new Gathering(() => {
-    groups.push(waiting);
-    waiting = 0;
-    setTimeout(() => {
-      gathering.answered();
-      onAnswer();
-    }, ANSWER_MS);
-  });
+  let onWake = () => {};
+  const gathering = new Gathering(
+    () => {
+      groups.push(waiting);
+      waiting = 0;
+      setTimeout(() => {
+        gathering.answered();
+        onAnswer();
+      }, ANSWER_MS);
+    },
+    (resting) => {
+      rests.push(resting);
+      if (!resting) onWake();
+    },
+  );
   const add = (alarm = false) => {
     waiting++;
     gathering.add({ entries: [reading('x', alarm)] });
@@ -37,11 +45,15 @@ function open() {
     while (waiting > 0) await vi.advanceTimersByTimeAsync(1);
     await vi.advanceTimersByTimeAsync(ANSWER_MS);
     groups.length = 0;
+    rests.length = 0;
   };
   const answered = (then: () => void) => {
     onAnswer = then;
   };
-  return { gathering, groups, add, every, steady, answered };
+  const woken = (then: () => void) => {
+    onWake = then;
+  };
+  return { gathering, groups, rests, add, every, steady, answered, woken };
 }
 
 test('what comes alone goes at once, for a while; a steady load goes in a few groups a second', async () => {
@@ -85,6 +97,40 @@ test('devices that wait for each answer before they go on get some thirty a seco
   await vi.advanceTimersByTimeAsync(2000);
   expect(groups.length).toBeGreaterThan(40);
   expect(groups.at(-1)).toBe(5);
+});
+
+test('while a group waits the inputs rest, and what they read at its end goes with it', async () => {
+  const { groups, rests, add, steady, woken } = open();
+  await steady();
+  await vi.advanceTimersByTimeAsync(50);
+  woken(add);
+  add();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(rests).toEqual([true]);
+  await vi.advanceTimersByTimeAsync(240);
+  expect([rests, groups]).toEqual([[true], []]);
+  await vi.advanceTimersByTimeAsync(10);
+  expect([rests, groups]).toEqual([[true, false], [2]]);
+});
+
+test('nobody rests while readings go one by one, come in large groups or may be answers, and an alarm ends a rest', async () => {
+  const { rests, add, every, steady, answered } = open();
+  await every(10, 100);
+  expect(rests).toEqual([]);
+  await steady();
+  for (let n = 0; n < 32; n++) add();
+  await vi.advanceTimersByTimeAsync(300);
+  expect(rests).toEqual([]);
+  answered(add);
+  add(true);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(rests).toEqual([]);
+  answered(() => {});
+  await vi.advanceTimersByTimeAsync(50);
+  add();
+  await vi.advanceTimersByTimeAsync(1);
+  add(true);
+  expect(rests).toEqual([true, false]);
 });
 
 test('after its end nothing goes by itself', async () => {

@@ -16,6 +16,7 @@ const QUIET_MS = 20;
 /** When the submissions that wait in the caller's thread go to the buffer's: those of one turn of the event loop together, or those of a while. */
 export class Gathering {
   readonly #go: () => void;
+  readonly #onRest: (resting: boolean) => void;
   readonly #trickle = new Trickle(performance.now());
   #size = 0;
   #urgent = false;
@@ -26,10 +27,16 @@ export class Gathering {
   #answeredAt = Number.NEGATIVE_INFINITY;
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #beforeRest: NodeJS.Immediate | undefined;
+  #resting = false;
 
-  /** `go` sends off what waits, as far as there is room for it; what is left goes when something was answered. */
-  constructor(go: () => void) {
+  /**
+   * `go` sends off what waits, as far as there is room for it; what is left goes when something was answered. `onRest` is told when a group begins to
+   * wait, from when on nobody needs to know what else belongs to it, and when that is wanted, which is just before it goes.
+   */
+  constructor(go: () => void, onRest: (resting: boolean) => void = () => {}) {
     this.#go = go;
+    this.#onRest = onRest;
   }
 
   add({ entries }: Submission): void {
@@ -41,7 +48,7 @@ export class Gathering {
     this.#latestAt = now;
     this.#urgent ||= entries.some(({ alarm }) => alarm);
     if (this.#urgent || this.#size >= LARGE || !this.#trickle.isSteady(now)) this.#soon();
-    else this.#timer ??= setTimeout(() => this.#look(), this.#isReply ? QUIET_MS : PATIENCE_MS);
+    else if (this.#timer === undefined) this.#wait(this.#isReply ? QUIET_MS : PATIENCE_MS);
   }
 
   /** What was sent off is on disk, or refused. */
@@ -53,18 +60,42 @@ export class Gathering {
   stop(): void {
     clearImmediate(this.#immediate);
     clearTimeout(this.#timer);
+    this.#wakeUp();
+  }
+
+  #wait(ms: number): void {
+    this.#timer = setTimeout(() => this.#look(), ms);
+    // Not before this turn of the event loop is over: it may bring enough for a group.
+    if (ms > QUIET_MS) this.#beforeRest ??= setImmediate(() => this.#rest());
+  }
+
+  #rest(): void {
+    this.#beforeRest = undefined;
+    this.#resting = true;
+    this.#onRest(true);
+  }
+
+  #wakeUp(): void {
+    clearImmediate(this.#beforeRest);
+    this.#beforeRest = undefined;
+    if (!this.#resting) return;
+    this.#resting = false;
+    this.#onRest(false);
   }
 
   #look(): void {
     const now = performance.now();
     const left = this.#firstAt + PATIENCE_MS - now;
-    const isAll = this.#isReply && now - this.#latestAt >= QUIET_MS / 2;
-    if (left < 1 || isAll) this.#leave();
-    else this.#timer = setTimeout(() => this.#look(), left);
+    const isAll = this.#isReply && now - this.#latestAt > QUIET_MS / 2;
+    if (left >= 1 && !isAll) this.#wait(left);
+    // What lies unread is read before the group leaves: sockets come before immediates.
+    else if (this.#resting) this.#soon();
+    else this.#leave();
   }
 
   #soon(): void {
     clearTimeout(this.#timer);
+    this.#wakeUp();
     this.#immediate ??= setImmediate(() => this.#leave());
   }
 

@@ -100,6 +100,11 @@ export interface Buffer {
   readonly last: Readonly<Record<Lane, number>>;
   /** Calls back after each commit that stored records, until the returned function is called. */
   onStored(listener: () => void): () => void;
+  /**
+   * Calls back with true when what is submitted is gathered for a while, so that nobody needs to take it off the wire meanwhile, and with false when
+   * it is wanted, until the returned function is called. What is submitted all the same is taken as ever.
+   */
+  onRest(listener: (resting: boolean) => void): () => void;
   /** Resolves when the buffer can serve no more (database damaged at run time, thread died): open it again, which repairs it. */
   readonly failed: Promise<HeadwaterError>;
   /** Settles only after the commit that holds the submission (or the memory of its first copy) is synced to disk. */

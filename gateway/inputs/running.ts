@@ -108,6 +108,11 @@ export class RunningInputs {
     return [...this.#running.values()].map(({ plan }) => plan);
   }
 
+  /** See `Input.rest`. */
+  rest(resting: boolean): void {
+    for (const { input } of this.#running.values()) input.rest?.(resting);
+  }
+
   async close(): Promise<void> {
     for (const { input } of [...this.#running.values()].reverse()) await input.close();
   }

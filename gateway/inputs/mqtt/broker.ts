@@ -18,6 +18,8 @@ const SILENCE_CHECK_MS = 1_000;
 /** The protocol lets a device be silent for one and a half times what it announced. */
 const PATIENCE = 1_500;
 const MAX_LEVELS = 100;
+/** With more connections than these, stopping to read them all and going on costs more than it saves. */
+const MAX_UNREAD = 250;
 const NO_BYTES = Buffer.alloc(0);
 /** What aedes calls the ends of connections that are not the fault of a packet. */
 const OTHER_ENDINGS = new Set([
@@ -154,6 +156,12 @@ export class Broker {
       resolve();
     });
     return promise;
+  }
+
+  /** Leaves unread what devices send, or reads on. */
+  rest(resting: boolean): void {
+    if (resting && this.#connections.size > MAX_UNREAD) return;
+    for (const connection of this.#connections) connection.rest(resting);
   }
 
   async close(): Promise<void> {

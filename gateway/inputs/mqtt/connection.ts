@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
 import type { Access } from './access.ts';
 import type { Flow, Flowing } from './flow.ts';
+import { leaveUnread, readOn } from './unread.ts';
 import {
   ackOf,
   bytesOfAcks,
@@ -77,6 +78,7 @@ export class DeviceConnection implements Flowing {
   #congested = false;
   #brokerFull = false;
   #greeted = false;
+  #unread = false;
 
   constructor(socket: Socket, owner: ConnectionOwner, flow: Flow) {
     this.socket = socket;
@@ -146,6 +148,15 @@ export class DeviceConnection implements Flowing {
     if (this.#state === 'over') return;
     if (this.socket.isPaused()) this.#heardAt = performance.now();
     this.#take();
+  }
+
+  /** Leaves unread what the device sends from now on, or reads it. */
+  rest(resting: boolean): void {
+    if (resting) this.#unread ||= this.#state === 'open' && leaveUnread(this.socket);
+    else if (this.#unread) {
+      this.#unread = false;
+      readOn(this.socket);
+    }
   }
 
   flush(): void {

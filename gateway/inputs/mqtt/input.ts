@@ -182,6 +182,10 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       const detail = describe(broker?.clients ?? 0, refusing.isOn, notices, counts.unreadable);
       return { state: refusing.isOn ? 'waiting' : state, detail, ...counts };
     },
+    rest(resting) {
+      // What passes from device to device is wanted at once.
+      if (!resting || local.isEmpty) broker?.rest(resting);
+    },
     async close() {
       state = 'waiting';
       refusing.close();

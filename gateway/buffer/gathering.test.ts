@@ -113,6 +113,16 @@ test('while a group waits the inputs rest, and what they read at its end goes wi
   expect([rests, groups]).toEqual([[true, false], [2]]);
 });
 
+test('nobody rests where more comes than a trickle', async () => {
+  const { groups, rests, every, steady } = open();
+  await steady();
+  await every(4, 500);
+  rests.length = 0;
+  await every(4, 500);
+  expect(rests).toEqual([]);
+  expect(groups.every((size) => size <= 33)).toBe(true);
+});
+
 test('nobody rests while readings go one by one, come in large groups or may be answers, and an alarm ends a rest', async () => {
   const { rests, add, every, steady, answered } = open();
   await every(10, 100);

@@ -12,6 +12,9 @@ const PATIENCE_MS = 250;
 const REPLY_MS = 10;
 /** If so, and if no more comes in the second half of this time, it is all that there will be. */
 const QUIET_MS = 20;
+/** Submissions a second from which on nobody rests: a large group has come together before it would be over. */
+const BUSY = 150;
+const LOOK_BACK_MS = 1000;
 
 /** When the submissions that wait in the caller's thread go to the buffer's: those of one turn of the event loop together, or those of a while. */
 export class Gathering {
@@ -25,6 +28,10 @@ export class Gathering {
   /** Whether the first that waits may be what a device sends when it has its answer. */
   #isReply = false;
   #answeredAt = Number.NEGATIVE_INFINITY;
+  /** Submissions since `#countedFrom`, and how many a second they were before. */
+  #counted = 0;
+  #countedFrom = Number.NEGATIVE_INFINITY;
+  #rate = 0;
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #beforeRest: NodeJS.Immediate | undefined;
@@ -41,6 +48,7 @@ export class Gathering {
 
   add({ entries }: Submission): void {
     const now = performance.now();
+    this.#count(now);
     if (this.#size++ === 0) {
       this.#firstAt = now;
       this.#isReply = now - this.#answeredAt < REPLY_MS;
@@ -63,10 +71,20 @@ export class Gathering {
     this.#wakeUp();
   }
 
+  #count(now: number): void {
+    const elapsed = now - this.#countedFrom;
+    if (elapsed >= LOOK_BACK_MS) {
+      this.#rate = (this.#counted * 1000) / elapsed;
+      this.#counted = 0;
+      this.#countedFrom = now;
+    }
+    this.#counted++;
+  }
+
   #wait(ms: number): void {
     this.#timer = setTimeout(() => this.#look(), ms);
     // Not before this turn of the event loop is over: it may bring enough for a group.
-    if (ms > QUIET_MS) this.#beforeRest ??= setImmediate(() => this.#rest());
+    if (ms > QUIET_MS && this.#rate < BUSY) this.#beforeRest ??= setImmediate(() => this.#rest());
   }
 
   #rest(): void {

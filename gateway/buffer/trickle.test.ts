@@ -19,3 +19,11 @@ test('four small steps a second for ever are never a steady trickle', () => {
     expect(trickle.isSteady(at)).toBe(false);
   }
 });
+
+test('unless one a second is said to be enough', () => {
+  const trickle = new Trickle(0, 1);
+  for (let at = 0; at < 60_000; at += 500) trickle.step(at);
+  expect(trickle.isSteady(60_000)).toBe(false);
+  for (let at = 60_000; at < 200_000; at += 500) trickle.step(at);
+  expect(trickle.isSteady(200_000)).toBe(true);
+});

@@ -1,16 +1,18 @@
 /** Small steps that may be taken at once, one after the other … */
 const IN_A_ROW = 100;
-/** … and how many a second for ever. */
+/** … and how many a second for ever, unless told otherwise. */
 const A_SECOND = 4;
 
 /** Tells a steady trickle, whose steps are better gathered, from a few readings that should go at once. */
 export class Trickle {
   #spare = IN_A_ROW;
   #at: number;
+  readonly #aSecond: number;
 
   /** @param now of a clock in ms that never goes back, as everywhere here */
-  constructor(now: number) {
+  constructor(now: number, aSecond = A_SECOND) {
     this.#at = now;
+    this.#aSecond = aSecond;
   }
 
   /** A small step was taken. */
@@ -25,7 +27,7 @@ export class Trickle {
   }
 
   #refill(now: number): void {
-    this.#spare = Math.min(IN_A_ROW, this.#spare + ((now - this.#at) / 1000) * A_SECOND);
+    this.#spare = Math.min(IN_A_ROW, this.#spare + ((now - this.#at) / 1000) * this.#aSecond);
     this.#at = now;
   }
 }

@@ -25,7 +25,7 @@ class BufferForwarder implements Forwarder {
   readonly #random: () => number;
   readonly #connection: Connection;
   readonly #size: BatchSize;
-  readonly #trickle = new Trickle(performance.now());
+  readonly #trickle: Trickle;
   readonly #clock: () => number;
   readonly #lanes: Readonly<Record<Lane, LaneReader>>;
   readonly #readers: readonly LaneReader[];
@@ -47,6 +47,7 @@ class BufferForwarder implements Forwarder {
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
+    this.#trickle = new Trickle(performance.now(), this.#limits.smallASecond);
     this.#random = options.random ?? Math.random;
     this.#settings = options.settings;
     this.#connection = new Connection({

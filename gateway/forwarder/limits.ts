@@ -3,6 +3,8 @@ export interface ForwarderLimits {
   /** In a steady trickle of batches with fewer records than this, the next one gathers for at least `gatherMs`: a request costs more than its records. */
   readonly smallBatch: number;
   readonly gatherMs: number;
+  /** So many of them a second make no steady trickle. */
+  readonly smallASecond: number;
   readonly firstRetryMs: number;
   readonly lastRetryMs: number;
   /** How long opening a producer, or one batch, may take with all that kafkajs tries; beyond it the producer is given up. */
@@ -14,8 +16,9 @@ export interface ForwarderLimits {
 
 export const LIMITS: ForwarderLimits = {
   batchRecords: 5000,
-  smallBatch: 8,
-  gatherMs: 100,
+  smallBatch: 64,
+  gatherMs: 500,
+  smallASecond: 1,
   firstRetryMs: 100,
   lastRetryMs: 30_000,
   openMs: 60_000,

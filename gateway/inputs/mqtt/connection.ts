@@ -3,7 +3,6 @@ import { Duplex } from 'node:stream';
 import { FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
 import type { Access } from './access.ts';
 import type { Flow, Flowing } from './flow.ts';
-import { leaveUnread, readOn } from './unread.ts';
 import {
   ackOf,
   bytesOfAcks,
@@ -21,6 +20,7 @@ import {
   readPublish,
   readPubrel,
 } from './packets.ts';
+import { leaveUnread, readOn } from './unread.ts';
 
 /** Of a CONNECT. */
 const FIRST_BYTE = 0x10;

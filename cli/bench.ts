@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<{ run(args: string[]): Promise<void>
   restart: () => import('../bench/restart.ts'),
   results: () => import('../bench/results.ts'),
   latency: () => import('../bench/latency.ts'),
+  influx: () => import('../bench/influx.ts'),
 };
 
 export const command = new Command('bench')

@@ -16,6 +16,7 @@ export { InfluxConfig } from './influx/config.ts';
 export { DOWNSAMPLED, downsample } from './influx/downsampling.ts';
 export { type Line, linesOf } from './influx/lines.ts';
 export { type Bucket, type FieldType, MEASUREMENTS, type Measurement, NOT_STORED } from './influx/points.ts';
+export { measurementsTable } from './influx/reference.ts';
 export {
   INFLUX_GROUP,
   type InfluxSink,

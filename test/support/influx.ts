@@ -16,6 +16,8 @@ export interface InfluxBed {
   query(flux: string, token?: string): Promise<Record<string, string>[]>;
   /** All fields of all points of a bucket: `measurement,tag=value field time` → value. */
   points(bucket: string): Promise<Map<string, string>>;
+  /** How many such there are. */
+  count(bucket: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,10 @@ export async function openInfluxBed(args: readonly string[] = []): Promise<Influ
           return [`${series} ${row._field} ${Date.parse(row._time!)}`, row._value!];
         }),
       );
+    },
+    async count(bucket) {
+      const rows = await query(`from(bucket: "${bucket}") |> range(start: 0, stop: 2100-01-01T00:00:00Z) |> count()`);
+      return rows.reduce((sum, { _value }) => sum + Number(_value), 0);
     },
     close: () => influx.close(),
   };

@@ -8,7 +8,9 @@ import { type Family, HEALTH_METRICS, openMetrics, startHealth } from './health/
 import { loadJobs, STEP_METRICS, steps, stepsPart } from './jobs/index.ts';
 import {
   INFLUX_GROUP,
+  INFLUX_METRICS,
   type InfluxSinkStatus,
+  influxPart,
   OWN_RETENTION,
   openStore,
   startInfluxSink,
@@ -27,7 +29,13 @@ const HEALTH_EVERY_MS = 5_000;
 const BROKERS_EVERY_MS = 30_000;
 
 /** Every metric of a hub, for the reference. */
-export const HUB_METRICS: readonly Family[] = [...HEALTH_METRICS, ...STEP_METRICS, ...SOURCE_METRICS, ...WEB_METRICS];
+export const HUB_METRICS: readonly Family[] = [
+  ...HEALTH_METRICS,
+  ...STEP_METRICS,
+  ...SOURCE_METRICS,
+  ...INFLUX_METRICS,
+  ...WEB_METRICS,
+];
 
 /** Runs a hub: sources into Kafka, jobs over it, the embedded store and the live page. It outlives Kafka's absence. */
 export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
@@ -66,7 +74,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   const { influx } = config.stores;
   const sink = influx && kafka.stores && startInfluxSink({ kafka: kafka.stores, influx, log });
   parts.push(
-    () => (sink ? [influxPart(sink.status())] : []),
+    () => (sink ? [storePart(sink.status())] : []),
     () => running.status().map(jobPart),
     () => sources.status().map(sourcePart),
   );
@@ -89,6 +97,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     log,
   });
   for (const part of [health.metrics, stepsPart(running.status, Date.now), sources.metrics]) metrics.add(part);
+  if (sink) metrics.add(influxPart(sink.status));
   return {
     page: web.url,
     async close() {
@@ -122,6 +131,6 @@ function sourcePart({ name, state, detail }: SourceStatus): Part {
   };
 }
 
-function influxPart({ state, detail }: InfluxSinkStatus): Part {
+function storePart({ state, detail }: InfluxSinkStatus): Part {
   return { name: 'store InfluxDB', state: state === 'closed' ? 'stopped' : state, detail };
 }

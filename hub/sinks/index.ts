@@ -15,6 +15,7 @@ export { InfluxAdminConfig, planInflux, type StoreChange } from './influx/admin.
 export { InfluxConfig } from './influx/config.ts';
 export { DOWNSAMPLED, downsample } from './influx/downsampling.ts';
 export { type Line, linesOf } from './influx/lines.ts';
+export { INFLUX_METRICS, influxPart } from './influx/metrics.ts';
 export { type Bucket, type FieldType, MEASUREMENTS, type Measurement, NOT_STORED } from './influx/points.ts';
 export { measurementsTable } from './influx/reference.ts';
 export {

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { TOPICS } from '../../contract/index.ts';
 import { type InfluxSink, type InfluxSinkStatus, MEASUREMENTS, startInfluxSink } from '../../hub/sinks/index.ts';
 import { startProcess, wantsInfluxDb } from '../../infra/local/index.ts';
@@ -178,4 +179,59 @@ describe.runIf(wantsInfluxDb())('the InfluxDB sink loses nothing and doubles not
     await allStored();
     await sink.close();
   });
+
+  test.runIf(canMount())(
+    'a disk that is full: nothing is lost, and all is stored when there is room again (needs root)',
+    async () => {
+      const disk = join(dir, 'disk');
+      mkdirSync(disk);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', disk]);
+      onTestFinished(() => void execFileSync('umount', ['-l', disk]));
+      const small = await openInfluxBed(join(disk, 'influx'));
+      onTestFinished(() => small.close());
+      writeFileSync(join(disk, 'ballast'), Buffer.alloc(64 * 1_048_576));
+      fillUp(disk);
+      if (sent.length < 1_000) await feed(1_000);
+      const sink = startInfluxSink({
+        kafka: bed.as('stores'),
+        influx: small.sink(),
+        groupId: 'stores.full',
+        topics: [READINGS],
+        log: { info: () => {}, warn: () => {} },
+      });
+      await until('the full disk is told', 60, () => sink.status().detail.includes('disk of InfluxDB is full'));
+      expect(sink.status().deadLetters).toEqual({});
+      rmSync(join(disk, 'ballast'));
+      await small.influx.kill('SIGTERM');
+      await small.influx.start();
+      const readings = expectedPoints(READINGS, sent);
+      await until('every reading is stored', 90, async () => (await small.count('readings')) >= readings.size);
+      expect(await small.points('readings')).toEqual(readings);
+      await sink.close();
+    },
+  );
 });
+
+/** Writes until nothing fits any more, in ever smaller pieces. */
+function fillUp(disk: string): void {
+  for (const bytes of [1_000_000, 10_000, 500]) {
+    try {
+      for (let i = 0; ; i++) writeFileSync(join(disk, `filler-${bytes}-${i}`), Buffer.alloc(bytes));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
+}
+
+function canMount(): boolean {
+  const dir = mkdtempSync(join(tmpdir(), 'headwater-mount-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', dir], { stdio: 'ignore' });
+    execFileSync('umount', [dir], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

@@ -5,7 +5,7 @@ import {
   planInflux,
   InfluxAdminConfig as Schema,
 } from '../../hub/sinks/index.ts';
-import { type InfluxDb, startTestInfluxDb } from '../../infra/local/index.ts';
+import { type InfluxDb, startInfluxDb, startTestInfluxDb } from '../../infra/local/index.ts';
 
 export interface InfluxBed {
   readonly influx: InfluxDb;
@@ -21,9 +21,9 @@ export interface InfluxBed {
   close(): Promise<void>;
 }
 
-/** A real InfluxDB as `headwater stores apply` makes it. */
-export async function openInfluxBed(args: readonly string[] = []): Promise<InfluxBed> {
-  const influx = await startTestInfluxDb({ args });
+/** A real InfluxDB as `headwater stores apply` makes it. `dir`: where it keeps its data, which stays; a folder that goes with it unless given. */
+export async function openInfluxBed(dir?: string): Promise<InfluxBed> {
+  const influx = dir === undefined ? await startTestInfluxDb() : await startInfluxDb({ dir });
   const file = (name: string) => join(influx.tokenFile, '..', name);
   const admin = Schema.parse({
     url: influx.url,

@@ -40,7 +40,7 @@ export function answerOf(error: unknown, now: number): Answer {
   // Too large: halves may pass.
   if (statusCode === 413) return { kind: 'refused', reason };
   const advice = /no space left on device/i.test(reason)
-    ? 'the disk of InfluxDB is full: make room there'
+    ? 'the disk of InfluxDB is full: make room there, and start it again where it goes on saying so'
     : ADVICE[statusCode];
   const detail =
     advice === undefined ? `InfluxDB answers ${statusCode}: ${reason}` : `${advice} (${statusCode}: ${reason})`;

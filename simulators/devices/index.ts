@@ -5,6 +5,7 @@ import { planDevices, type SimulatedDevice } from './plan.ts';
 import { type Outgoing, openPublisher, type Publisher, type PublisherOptions } from './publisher.ts';
 import { type DeviceTruth, openTruth } from './truth.ts';
 
+export { planDevices, type SimulatedDevice } from './plan.ts';
 export type { DeviceTruth, TruthRecord } from './truth.ts';
 
 export interface DevicesOptions extends Omit<PublisherOptions, 'clientId'> {

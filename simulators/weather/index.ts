@@ -30,7 +30,7 @@ export function startWeather({ dir, seed, everyMs, places, ...options }: Weather
 }
 
 /** The weather of a place: warm in the afternoon, dry when it is warm, with fronts that come and go over hours. */
-function sky(place: string, meanC: number, random: Random): (t: number) => WeatherObservation {
+export function sky(place: string, meanC: number, random: Random): (t: number) => WeatherObservation {
   const [front, gusts, pressure] = [2 * random.uniform(), random.uniform(), random.uniform()];
   const wave = (t: number, hours: number, phase: number) => Math.sin(2 * Math.PI * (t / (hours * HOUR) + phase));
   return (t) => {

@@ -26,6 +26,16 @@ test('two milliseconds are told within 5 % too, though one decimal would not do'
   expect(Math.abs(recorder.read(0).p50! - 2)).toBeLessThan(0.1);
 });
 
+test('everything ever recorded is counted for Prometheus, in seconds, each bound with those below it', () => {
+  const recorder = createLatencyRecorder();
+  for (const ms of [5, 10, 400, 2_000, 900_000, -40]) recorder.record(ms, 0);
+  const { atMost, count, sum } = recorder.counted();
+  expect(count).toBe(6);
+  expect(sum).toBeCloseTo(902.415, 6);
+  const of = new Map(atMost);
+  expect([of.get(0.01), of.get(0.25), of.get(0.5), of.get(2.5), of.get(300)]).toEqual([3, 3, 4, 5, 5]);
+});
+
 test('what is older than a minute no longer counts, and clocks that disagree count as no delay', () => {
   const recorder = createLatencyRecorder();
   recorder.record(5_000, 0);

@@ -1,4 +1,4 @@
-import type { Alert } from '../../contract/index.ts';
+import { type Alert, type AlertChannel, TOPICS } from '../../contract/index.ts';
 import type { Family, MetricsPart } from '../health/index.ts';
 import type { Feed, Store } from '../sinks/index.ts';
 import type { FrameBuilder } from './frames.ts';
@@ -39,6 +39,24 @@ export const WEB_METRICS: readonly Family[] = [
     help: 'Alerts that are pending or firing now.',
     labels: ['rule', 'severity', 'state'],
   },
+  {
+    name: 'headwater_platform_alert_channel_up',
+    type: 'gauge',
+    help: '1 while an alert channel takes what it is given; 0 while that is tried again.',
+    labels: ['channel'],
+  },
+  {
+    name: 'headwater_platform_alert_channel_accepted_total',
+    type: 'counter',
+    help: 'Notifications that an alert channel has accepted, since the hub that tells it began.',
+    labels: ['channel'],
+  },
+  {
+    name: 'headwater_platform_alert_channel_refused_total',
+    type: 'counter',
+    help: 'Notifications that an alert channel refuses for good, since the hub that tells it began.',
+    labels: ['channel'],
+  },
   { name: 'headwater_platform_windows_total', type: 'counter', help: 'Distinct windows that jobs put out.' },
   { name: 'headwater_platform_anomalies_total', type: 'counter', help: 'Anomalies that the detectors found.' },
 ];
@@ -68,6 +86,11 @@ export function webPart(
       const { windows, anomalies } = store.totals();
       tell('headwater_platform_windows_total', windows);
       tell('headwater_platform_anomalies_total', anomalies);
+      for (const { channel, state, accepted, refused } of store.current<AlertChannel>(TOPICS.alertChannels.name)) {
+        tell('headwater_platform_alert_channel_up', state === 'ready' ? 1 : 0, { channel });
+        tell('headwater_platform_alert_channel_accepted_total', accepted, { channel });
+        tell('headwater_platform_alert_channel_refused_total', refused, { channel });
+      }
       const open = store.alerts(MOST_ALERTS).filter(({ state }) => state !== 'resolved');
       for (const [key, alerts] of Map.groupBy(open, kindOf)) {
         const [rule, severity, state] = key.split(' ') as [string, string, string];

@@ -90,6 +90,13 @@ test('what fires is shown with what holds it back', async () => {
     'gw-2/b': undefined,
     'gw-3/a': undefined,
   });
+  // What is held back stands below what is not.
+  expect(
+    alerts
+      .map((a: Alert) => a.series)
+      .slice(0, 2)
+      .sort(),
+  ).toEqual(['gw-1', 'gw-2/b']);
   expect({ firing, writable }).toEqual({ firing: 4, writable: true });
 });
 

@@ -102,10 +102,13 @@ function view(
   const firing = all.filter(({ state }) => state === 'firing');
   const silences = store.current<AlertSilence>(TOPICS.alertSilences.name);
   const heldBy = holdings(rules, firing, silences, now);
-  const alerts = all.slice(0, limit).map((alert): AlertView => {
+  const judged = all.map((alert): AlertView => {
     const held = alert.state === 'firing' ? heldBy(alert) : undefined;
     return held === undefined ? alert : { ...alert, held };
   });
+  // What asks for attention first; the store gives what fires before the rest.
+  const isFree = ({ state, held }: AlertView) => state === 'firing' && held === undefined;
+  const alerts = [...judged.filter(isFree), ...judged.filter((alert) => !isFree(alert))].slice(0, limit);
   const channels = store.current<AlertChannel>(TOPICS.alertChannels.name);
   return {
     alerts,

@@ -150,6 +150,38 @@ describe.skipIf(!hasChromium)('the live page in Chromium', () => {
     expect(await page.locator('#picker').inputValue()).toBe('silo-3 · vibration');
   });
 
+  test('silences an alert by keyboard, shows what is held back and why, and ends the silence', async () => {
+    stage.source.history(20);
+    stage.source.alerting();
+    await open();
+    const alert = page.locator('#alerts .rows > li', { hasText: 'More than 5 % of requests' });
+    const button = alert.getByRole('button', { name: /^Silence: More than 5 %/ });
+    await button.waitFor();
+    const held = page.locator('#alerts .rows > li', { hasText: 'device pump-3' });
+    expect(await held.textContent()).toContain('follows from: gateway gw-well at well');
+    await page.getByRole('button', { name: 'team not reached' }).waitFor();
+
+    await button.focus();
+    await page.keyboard.press('Enter');
+    const form = page.getByRole('dialog', { name: 'Silence alerts' });
+    await form.waitFor();
+    expect(await form.getByRole('checkbox', { name: 'path=/api/checkout' }).isChecked()).toBe(true);
+    expect(await page.evaluate('document.activeElement.id')).toBe('silence-comment');
+    await page.keyboard.type('being mended');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('mira');
+    await page.keyboard.press('Enter');
+    await form.waitFor({ state: 'hidden' });
+    await alert.getByText('silenced').waitFor();
+    expect(await alert.textContent()).toMatch(/until .*: being mended/);
+
+    await page.getByRole('button', { name: 'team not reached' }).click();
+    const details = page.getByRole('dialog', { name: 'Silences and channels' });
+    await details.getByRole('button', { name: /^End the silence of .*path=\/api\/checkout/ }).click();
+    await page.keyboard.press('Escape');
+    await alert.getByText('firing').waitFor();
+  });
+
   test('keeps the focus and the place of a table row while figures move', async () => {
     stage.source.history(20);
     await open();

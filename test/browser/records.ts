@@ -52,7 +52,99 @@ export function alertOf(now: number, change: Partial<Alert> = {}): Alert {
     value: 0.083,
     since: now - 4 * MINUTE,
     ts: now - 4 * MINUTE,
+    labels: { path: '/api/checkout' },
     ...change,
+  };
+}
+
+/** A dead gateway with what follows from it, works on the roof, three channels of which one is down, and what they were told. */
+export function alerting(
+  now: number,
+): Record<'alerts' | 'alert-silences' | 'alert-channels' | 'notifications', object[]> {
+  const device = (series: string, more: Partial<Alert> = {}) => {
+    const [gateway, name] = series.split('/');
+    const about = {
+      series,
+      rule: 'device-silent',
+      severity: 'warning',
+      summary: `device ${name} of gateway ${gateway} says nothing`,
+    } as const;
+    return alertOf(now, {
+      id: `device-silent/${series}@1`,
+      ...about,
+      labels: { site: 'roof', gateway: gateway!, device: name! },
+      ...more,
+    });
+  };
+  const dead = alertOf(now, {
+    ...{
+      id: 'gateway-silent/gw-well@1',
+      rule: 'gateway-silent',
+      series: 'gw-well',
+      labels: { site: 'well', gateway: 'gw-well' },
+    },
+    summary: 'gateway gw-well at well has not been heard of for a minute',
+  });
+  const matchers = (label: string, value: string) => [{ label, op: '=', value }];
+  const silence = {
+    comment: 'The roof is being mended',
+    author: 'mira',
+    start: now - 3 * MINUTE,
+    ts: now - 3 * MINUTE,
+  };
+  const channel = {
+    process: 'hub-1',
+    state: 'ready',
+    detail: 'status 200',
+    position: 3,
+    acceptedAt: now,
+    accepted: 3,
+    refused: 0,
+  };
+  const takes = { severities: ['info', 'warning', 'critical'], matchers: [], resolved: true, ts: now };
+  const told = { repeated: false, firing: 1, resolved: 0, omitted: 0, state: 'firing', repeatBy: now + 240 * MINUTE };
+  return {
+    alerts: [dead, device('gw-well/pump-3'), device('gw-roof/wind-1')],
+    'alert-silences': [
+      { ...silence, id: 's1', matchers: matchers('site', 'roof'), end: now + 55 * MINUTE },
+      { ...silence, id: 's2', matchers: matchers('rule', 'web-*'), end: now - MINUTE, comment: 'Load test' },
+    ],
+    'alert-channels': [
+      { ...channel, ...takes, channel: 'on-call', kind: 'ntfy', severities: ['critical'] },
+      {
+        ...channel,
+        ...takes,
+        channel: 'team',
+        kind: 'slack',
+        state: 'waiting',
+        detail: 'it answered with status 503; tried again in 24 s',
+        position: 1,
+        accepted: 1,
+      },
+      {
+        ...channel,
+        ...takes,
+        channel: 'archive',
+        kind: 'email',
+        refused: 1,
+        detail: 'refused: it answered with 552 too large',
+      },
+    ],
+    notifications: [
+      { ...told, id: 'n1', ts: now - 9 * MINUTE, group: 'rule=web-error-share', labels: {}, alerts: [alertOf(now)] },
+      { ...told, id: 'n2', ts: now - 4 * MINUTE, group: 'rule=gateway-silent,site=well', labels: {}, alerts: [dead] },
+      {
+        ...told,
+        id: 'n3',
+        ts: now - MINUTE,
+        group: 'rule=device-silent,site=roof',
+        labels: {},
+        firing: 0,
+        resolved: 1,
+        state: 'resolved',
+        alerts: [device('gw-roof/wind-2', { state: 'resolved' })],
+      },
+    ],
   };
 }
 

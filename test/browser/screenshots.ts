@@ -19,8 +19,13 @@ const SHOTS: readonly Shot[] = [
   { name: 'phone-dark', width: 360, height: 780, theme: 'dark', whole: true },
 ];
 
-/** Pictures of a live page on several screens, as `<dir>/<name>.png`; gives the names. `settleMs` lets charts fill first. */
-export async function takeScreenshots(url: string, dir: string, settleMs = 4_000): Promise<string[]> {
+/** Pictures of a live page on several screens, as `<dir>/<name>.png`; gives the names. `settleMs` lets charts fill first; `hasDialogs`: of the alerts' dialogs too. */
+export async function takeScreenshots(
+  url: string,
+  dir: string,
+  settleMs = 4_000,
+  hasDialogs = false,
+): Promise<string[]> {
   const browser = await launch();
   try {
     await Promise.all(
@@ -30,6 +35,15 @@ export async function takeScreenshots(url: string, dir: string, settleMs = 4_000
         await page.locator('#readings .uplot').waitFor();
         await page.waitForTimeout(settleMs);
         await page.screenshot({ path: join(dir, `${name}.png`), fullPage: whole });
+        if (!hasDialogs) return;
+        for (const [what, open] of [
+          ['silence', page.locator('#alerts .rows button:visible').first()],
+          ['channels', page.locator('#alerts > header button')],
+        ] as const) {
+          await open.click();
+          await page.locator('dialog[open]').screenshot({ path: join(dir, `${name}-${what}.png`) });
+          await page.keyboard.press('Escape');
+        }
       }),
     );
   } finally {

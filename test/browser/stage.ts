@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { type AlertSilence, TOPICS } from '../../contract/index.ts';
 import { type Feed, OWN_RETENTION, openIntake, openStore, type Store } from '../../hub/sinks/index.ts';
 import { type Part, startWeb, type Web } from '../../hub/web/index.ts';
 import type { WindowTopic } from '../../streams/core/index.ts';
@@ -54,7 +55,10 @@ export async function openStage(own: readonly WindowTopic[] = []): Promise<Stage
   };
   const source = createSynthetic(intake, Date.now);
   let playing: NodeJS.Timeout | undefined;
-  const start = (port: number) => startWeb({ store, feed, port, own, parts: () => stage.parts });
+  // What is written to Kafka comes back by the feed.
+  const silence = async (value: AlertSilence) => source.put(TOPICS.alertSilences.name, [value]);
+  const alerting = { silence, test: () => undefined, channels: [] };
+  const start = (port: number) => startWeb({ store, feed, port, own, alerting, parts: () => stage.parts });
   const stage: Stage = {
     store,
     source,

@@ -8,6 +8,7 @@ import {
 } from '../../contract/index.ts';
 import type { Intake } from '../../hub/sinks/index.ts';
 import {
+  alerting,
   alertOf,
   alerts,
   anomalies,
@@ -31,6 +32,8 @@ export interface Synthetic {
   reading(change: Partial<Reading>): void;
   gateway(change?: Partial<GatewayStatus>): void;
   alert(change?: Partial<Alert>): void;
+  /** Alerts that are held back, silences, channels and what they were told. */
+  alerting(): void;
   put(topic: string, values: readonly unknown[]): void;
 }
 
@@ -56,6 +59,9 @@ export function createSynthetic(intake: Intake, clock: () => number): Synthetic 
     put,
     gateway: (change) => put(TOPICS.gateways.name, [gatewayStatus(clock(), change)]),
     alert: (change) => put(TOPICS.alerts.name, [alertOf(clock(), change)]),
+    alerting() {
+      for (const [topic, values] of Object.entries(alerting(clock()))) put(topic, values);
+    },
     history(minutes) {
       const now = clock();
       for (const [size, sized] of [

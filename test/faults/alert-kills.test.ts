@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Notification } from '../../contract/index.ts';
+import { openReceiver, type Receiver } from '../../hub/testing/index.ts';
 import { provision } from '../../hub/topics/index.ts';
 import { type AlertHub, allReady, channel, openSilences, startAlertHub, toldTo } from '../support/alert-hubs.ts';
-import { openReceiver, type Receiver } from '../support/receiver.ts';
 import { collect, openTestBed, type TestBed, until } from '../support/testbed.ts';
 
 const times = { groupWaitMs: 500, groupIntervalMs: 500, repeatMs: 3_600_000 };

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AlertChannel, type DeadLetter, encode, type Notification } from '../../contract/index.ts';
+import { openReceiver, type Receiver } from '../../hub/testing/index.ts';
 import { provision } from '../../hub/topics/index.ts';
 import { freePorts } from '../../infra/local/index.ts';
 import { type AlertHub, allReady, channel, openSilences, startAlertHub, toldTo } from '../support/alert-hubs.ts';
-import { openReceiver, type Receiver } from '../support/receiver.ts';
 import { collect, openTestBed, send, type TestBed, until } from '../support/testbed.ts';
 
 const times = { groupWaitMs: 2_000, groupIntervalMs: 2_000, repeatMs: 3_600_000 };

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Alert, Notification } from '../../../contract/index.ts';
 import { parseConfig } from '../../../contract/index.ts';
-import { openReceiver, type Receiver } from '../../../test/support/receiver.ts';
+import { openReceiver, type Receiver } from '../../testing/index.ts';
 import { parseMatcher } from '../notify/index.ts';
 import { waitMs } from './backoff.ts';
 import { AlertsConfig } from './config.ts';

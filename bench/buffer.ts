@@ -28,7 +28,7 @@ async function client(name: string): Promise<void> {
     const started = performance.now();
     const ts = Date.now();
     const value = JSON.stringify({ device: name, metric: 'temperature', value: sent++ / 10, ts, padding });
-    const id = { kind: 'packet', client: name, packetId, dup: false, digest: value.slice(0, 22) } as const;
+    const id = { kind: 'packet', client: name, packetId, dup: false, digest: sent } as const;
     const outcome = await buffer.submit({ entries: [{ kind: 'reading', alarm: false, value, ts }], id });
     if (outcome === 'stored') stored++;
     if (packetId % 16 === 0) waitsMs.push(performance.now() - started);

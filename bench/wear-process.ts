@@ -42,7 +42,7 @@ while (elapsed() < seconds) {
     const value = JSON.stringify({ client, readings, ts }).padEnd(bytes);
     const submitted = buffer.submit({
       entries: [{ kind: 'reading', alarm: false, value, ts }],
-      id: { kind: 'packet', client, packetId, dup: false, digest: `${readings}`.padStart(22, '0') },
+      id: { kind: 'packet', client, packetId, dup: false, digest: readings },
     });
     waiting.add(submitted);
     void submitted.then(() => waiting.delete(submitted));

@@ -4,10 +4,11 @@ import { crc32 } from 'node:zlib';
 import { type Evicted, HeadwaterError } from '../../contract/index.ts';
 import { type Epoch, newEpoch } from './epochs.ts';
 import { migrateFrames } from './frames.ts';
+import { migratePackets, PACKETS } from './packets.ts';
 import { KINDS } from './protocol.ts';
 
 export const PAGE_BYTES = 4096;
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 /** The one row of table `state`, as JSON: written by every commit, so it is always that of the records beside it. Arrays go by lane. */
 export interface State {
@@ -111,7 +112,7 @@ export function sequenceOf(row: number): number {
   return row % LANE;
 }
 
-/** The digest is left empty: one kind of table for both memories of packet ids. */
+/** The digest is left empty, since it was one kind of table for both memories of packet ids. */
 const INBOUND = 'CREATE TABLE inbound (at INTEGER PRIMARY KEY, client TEXT, packet INTEGER, digest TEXT);';
 
 /** In one transaction, so that a crash leaves either no table or a whole buffer. */
@@ -123,7 +124,7 @@ export function createTables(db: DatabaseSync, state: State): void {
       device TEXT, boot TEXT, highest INTEGER, seen BLOB, used INTEGER,
       PRIMARY KEY (device, boot)
     ) WITHOUT ROWID;
-    CREATE TABLE packets (at INTEGER PRIMARY KEY, client TEXT, packet INTEGER, digest TEXT);
+    ${PACKETS}
     ${INBOUND}
     CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT);
     PRAGMA user_version = ${SCHEMA_VERSION};
@@ -133,7 +134,7 @@ export function createTables(db: DatabaseSync, state: State): void {
 }
 
 /**
- * The state, or undefined in a database that is still empty. Brings an older layout to today's first.
+ * The state, or undefined in a database that is still empty. Brings a database of layout 1 to layout 2 first.
  *
  * @throws HeadwaterError `BUFFER_NEWER`; SQLite's or JSON's error where the row is damaged
  */
@@ -194,9 +195,22 @@ function migrate(db: DatabaseSync): void {
     migrateFrames(db);
     const { json } = db.prepare('SELECT json FROM state').get() ?? {};
     if (typeof json === 'string') db.prepare('UPDATE state SET json = ?').run(withChecksum(json));
-    db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+    db.exec('PRAGMA user_version = 2; COMMIT;');
   } catch (error) {
     db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Brings the tables of a sound database to today's layout: from layout 2, the memory of packet ids. */
+export function bringUpToDate(db: DatabaseSync): void {
+  if (db.prepare('PRAGMA user_version').get()!.user_version === SCHEMA_VERSION) return;
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    migratePackets(db);
+    db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
   }
 }

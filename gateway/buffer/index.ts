@@ -1,5 +1,6 @@
 export { openBuffer } from './client.ts';
 export { FRAME_WINDOW } from './frames.ts';
+export { digestFrom } from './packets.ts';
 export { Trickle } from './trickle.ts';
 export type {
   Buffer,

@@ -18,7 +18,7 @@ const id = fc.oneof(
     client,
     packetId,
     dup: fc.boolean(),
-    digest: fc.string(),
+    digest: fc.nat({ max: 2 ** 48 - 1 }),
   }),
   fc.record({ kind: fc.constant('inbound' as const), client, packetId }),
 );

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { HeadwaterError } from '../../contract/index.ts';
 import {
+  bringUpToDate,
   createTables,
   Damage,
   endOf,
@@ -106,9 +107,11 @@ function openSound(path: string, walLimit: number, now: number): { db: DatabaseS
     check(db, path);
     const found = readState(db);
     if (found) {
+      bringUpToDate(db);
       db.prepare('SELECT id, kind, ts, stored, value FROM records');
       db.prepare('SELECT device, boot, highest, seen, used FROM frames');
-      for (const table of ['packets', 'inbound']) db.prepare(`SELECT at, client, packet, digest FROM ${table}`);
+      db.prepare('SELECT at, client, messages FROM packets');
+      db.prepare('SELECT at, client, packet FROM inbound');
       for (const table of ID_TABLES) {
         const unsound = db.prepare(`SELECT 1 FROM ${table} WHERE ${UNSOUND[table]} LIMIT 1`).get();
         if (unsound) throw new Damage(`a row of table ${table} is none`);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createTables, newState } from './database.ts';
 import { FRAME_WINDOW } from './frames.ts';
 import { Repeats } from './repeats.ts';
-import { frame, inbound, packet } from './testing.ts';
+import { frame, inbound } from './testing.ts';
 
 function memory(): DatabaseSync {
   const db = new DatabaseSync(':memory:');
@@ -51,21 +51,6 @@ test('the boots used longest ago are forgotten', () => {
     expect(['1', '2', '3', '4'].map((boot) => known.isRepeat(frame(1, 'mc', boot)))).toEqual([true, false, true, true]);
   }
   expect(rows(db, 'frames')).toBe(3);
-});
-
-test('packets share the memory among their clients, and the clients heard longest ago are forgotten', () => {
-  const db = memory();
-  const repeats = new Repeats(db, limits);
-  const known = (id: number, client: string) => repeats.isRepeat(packet(id, true, 'd', client));
-  for (let id = 1; id <= 100; id++) repeats.remember(packet(id, false, 'd', 'a'));
-  expect([known(36, 'a'), known(37, 'a')]).toEqual([false, true]);
-  for (const client of ['b', 'c', 'd']) {
-    for (let id = 1; id <= 20; id++) repeats.remember(packet(id, false, 'd', client));
-  }
-  expect(rows(db, 'packets')).toBeLessThanOrEqual(limits.packets);
-  expect([known(84, 'a'), known(85, 'a'), known(4, 'd'), known(5, 'd')]).toEqual([false, true, false, true]);
-  repeats.remember(packet(1, false, 'd', 'e'));
-  expect([known(100, 'a'), known(1, 'e')]).toEqual([false, true]);
 });
 
 test('a QoS 2 id is known until it is forgotten, alone or with all of its client', () => {

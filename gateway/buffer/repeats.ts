@@ -1,14 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { FrameMemory } from './frames.ts';
-import { PacketMemory } from './packets.ts';
+import { InboundMemory } from './inbound.ts';
+import { PACKET_LIMITS, PacketMemory } from './packets.ts';
 import type { DeviceId, Forget } from './types.ts';
 
 /**
  * The memory of the devices' own message ids, by which their repeats are known after any crash: its rows are written in the commit that stores
  * the message. It is bounded, and forgets:
  * - frames: of the 20,000 (device, boot) pairs used last; of each, the 512 frames up to the highest. What is older than these counts as a repeat.
- * - packets (QoS 1): of the 8,192 MQTT clients heard last; 131,072 in all, of which a client keeps its equal share. A packet id says nothing
- *   by itself (clients use them again and again): only a message flagged DUP with the digest remembered for its id is a repeat.
+ * - packets (QoS 1): of the 8,192 MQTT clients heard last; the last 131,072 in all, of which a client keeps its equal share of 7/8. A packet id
+ *   says nothing by itself (clients use them again and again): only a message flagged DUP with the digest remembered for its id is a repeat.
  * - inbound (QoS 2): what the client released, and beyond that the oldest by the same bounds: a client that nobody else needs room from may have
  *   all its 65,535 unreleased at once. An id that is known is a repeat, whatever else the message says.
  * A repeat of something forgotten is stored again.
@@ -19,17 +20,17 @@ export interface RepeatLimits {
   readonly packets: number;
 }
 
-const LIMITS: RepeatLimits = { boots: 20_000, clients: 8_192, packets: 131_072 };
+const LIMITS: RepeatLimits = { boots: 20_000, ...PACKET_LIMITS };
 
 export class Repeats {
   readonly #frames: FrameMemory;
   readonly #packets: PacketMemory;
-  readonly #inbound: PacketMemory;
+  readonly #inbound: InboundMemory;
 
   constructor(db: DatabaseSync, limits: RepeatLimits = LIMITS) {
     this.#frames = new FrameMemory(db, limits.boots);
-    this.#packets = new PacketMemory(db, 'packets', limits);
-    this.#inbound = new PacketMemory(db, 'inbound', limits);
+    this.#packets = new PacketMemory(db, limits);
+    this.#inbound = new InboundMemory(db, limits);
   }
 
   /** Takes the memory from the database after a rollback. */
@@ -44,17 +45,17 @@ export class Repeats {
       case 'frame':
         return this.#frames.knows(id.device, id.boot, id.number);
       case 'packet':
-        return id.dup && this.#packets.digestOf(id.client, id.packetId) === id.digest;
+        return id.dup && this.#packets.knows(id.client, id.packetId, id.digest);
       case 'inbound':
-        return this.#inbound.digestOf(id.client, id.packetId) !== undefined;
+        return this.#inbound.knows(id.client, id.packetId);
     }
   }
 
-  /** Remembers a message that is being stored. Frames reach the database with `save`. */
+  /** Remembers a message that is being stored. Frames and packets reach the database with `save`. */
   remember(id: DeviceId): void {
     if (id.kind === 'frame') this.#frames.remember(id.device, id.boot, id.number);
     else if (id.kind === 'packet') this.#packets.remember(id.client, id.packetId, id.digest);
-    else this.#inbound.remember(id.client, id.packetId, '');
+    else this.#inbound.remember(id.client, id.packetId);
   }
 
   /** Forgets what a client released; true if there was anything to forget. */
@@ -64,5 +65,6 @@ export class Repeats {
 
   save(): void {
     this.#frames.save();
+    this.#packets.save();
   }
 }

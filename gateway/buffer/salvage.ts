@@ -15,6 +15,7 @@ import {
 import { newEpoch } from './epochs.ts';
 import { migrateFrames } from './frames.ts';
 import { ID_TABLES, type IdTable, UNSOUND } from './ids.ts';
+import { takePackets } from './packets.ts';
 import { KINDS } from './protocol.ts';
 
 const CHUNK = 1000;
@@ -232,11 +233,14 @@ function isSound({ kind, ts, value }: Record<string, unknown>): boolean {
 /** As far as it can be read: without this memory a repeat is stored twice, no more. */
 function copyTable(from: DatabaseSync, to: DatabaseSync, table: IdTable): void {
   to.exec('BEGIN IMMEDIATE');
-  const columns = table === 'frames' ? 5 : 4;
-  const insert = to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
   try {
-    for (const row of from.prepare(`SELECT * FROM ${table} LIMIT ${MOST_IDS}`).iterate())
-      insert.run(...Object.values(row));
+    const select = from.prepare(`SELECT * FROM ${table} LIMIT ${MOST_IDS}`);
+    const columns = select.columns().length;
+    if (table === 'packets' && columns === 4) takePackets(select.iterate(), to);
+    else {
+      const insert = to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
+      for (const row of select.iterate()) insert.run(...Object.values(row));
+    }
   } catch (error) {
     if (!saysDamaged(error) && !saysDiskFailed(error)) throw error;
   }

@@ -72,7 +72,7 @@ export const frame = (number: number, device = 'mc-1', boot = 'a1b2c3d4'): Devic
   number,
 });
 
-export const packet = (packetId: number, dup: boolean, digest: string, client = 'c-1'): DeviceId => ({
+export const packet = (packetId: number, dup: boolean, digest: number, client = 'c-1'): DeviceId => ({
   kind: 'packet',
   client,
   packetId,

@@ -23,7 +23,8 @@ export type DeviceId =
       readonly client: string;
       readonly packetId: number;
       readonly dup: boolean;
-      readonly digest: string;
+      /** Of topic and payload: a whole number below 2 ** 48. */
+      readonly digest: number;
     }
   | { readonly kind: 'inbound'; readonly client: string; readonly packetId: number };
 

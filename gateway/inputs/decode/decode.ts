@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Reading, Rejected } from '../../../contract/index.ts';
-import type { DeviceId, Entry, Outcome, Submission } from '../../buffer/index.ts';
+import { type DeviceId, digestFrom, type Entry, type Outcome, type Submission } from '../../buffer/index.ts';
 import { DeviceClock } from '../clock/device-clock.ts';
 import type { Message, Problem, Receipt } from '../input.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -203,7 +203,7 @@ function deviceId({ device, frame }: Parsed, { source, packet, topic, payload }:
   if (packet === undefined) return undefined;
   if (packet.once) return { kind: 'inbound', client: packet.client, packetId: packet.packetId };
   // Only compared for the same packet id of the same client on a repeat, so 32 bits and the length are enough.
-  const digest = `${crc32(payload, crc32(topic ?? '')).toString(36)}.${payload.length}`;
+  const digest = digestFrom(crc32(payload, crc32(topic ?? '')), payload.length);
   return { kind: 'packet', client: packet.client, packetId: packet.packetId, dup: packet.dup, digest };
 }
 

@@ -193,7 +193,7 @@ test('a message that makes the gateway stumble becomes a dead letter instead of 
     },
     {
       id: () => {
-        if (messages.at(-1)?.problem) return { kind: 'packet', client: 'c', packetId: 1, dup: false, digest: '' };
+        if (messages.at(-1)?.problem) return { kind: 'packet', client: 'c', packetId: 1, dup: false, digest: 0 };
         throw new Error('stumbled');
       },
     },

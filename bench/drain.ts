@@ -54,7 +54,7 @@ async function fill(dir: string, readings: number): Promise<void> {
     liveWithinMs: 0,
   });
   const start = Date.now() - readings * 10;
-  let under: Promise<unknown>[] = [];
+  let under: PromiseLike<unknown>[] = [];
   for (let from = 0; from < readings; from += CHUNK) {
     const entries: Entry[] = [];
     for (let n = from; n < Math.min(from + CHUNK, readings); n++)

@@ -103,7 +103,8 @@ async function endSession(program: string, broker: Mosquitto, id: string): Promi
 async function toSubscriber(program: string, broker: Mosquitto, settings: Settings, backlog: boolean): Promise<number> {
   const open = async () => {
     const child = fork(new URL('./mqtt-subscriber.ts', import.meta.url), { execArgv: process.execArgv });
-    const order: Subscriber = { port: broker.port, messages: settings.messages, receiveMaximum: RECEIVE_MAXIMUM };
+    const { messages, clients } = settings;
+    const order: Subscriber = { port: broker.port, messages, clients, receiveMaximum: RECEIVE_MAXIMUM };
     const done = new Promise<SubscriberAnswer>((resolve) => {
       child.on('message', (message: 'subscribed' | SubscriberAnswer) => message !== 'subscribed' && resolve(message));
     });

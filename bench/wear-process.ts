@@ -32,7 +32,7 @@ async function forward(): Promise<void> {
 const forwarding = forward();
 const startedAt = performance.now();
 const elapsed = (): number => (performance.now() - startedAt) / 1000;
-const waiting = new Set<Promise<unknown>>();
+const waiting = new Set<PromiseLike<unknown>>();
 let readings = 0;
 while (elapsed() < seconds) {
   for (const due = Math.floor(elapsed() * rate); readings < due; readings++) {

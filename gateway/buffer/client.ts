@@ -2,7 +2,8 @@ import { Worker } from 'node:worker_threads';
 import { HeadwaterError, LANES, type Lane } from '../../contract/index.ts';
 import { Gathering } from './gathering.ts';
 import { type Answer, OUTCOMES, type Packed, packSubmissions, type Request, unpackRecords } from './protocol.ts';
-import type { Buffer, BufferOptions, BufferStatus, Outcome, Stored, Submission } from './types.ts';
+import { Settlement } from './settlement.ts';
+import type { Buffer, BufferOptions, BufferStatus, Stored, Submission } from './types.ts';
 
 /** Submissions under way to the thread; the others wait here, where they cost nothing twice. */
 const IN_FLIGHT = 4000;
@@ -45,8 +46,8 @@ class BufferClient implements Buffer {
   readonly #calls = new Map<number, Call>();
   #lastCall = 0;
   #queue: Submission[] = [];
-  /** Resolvers of all submissions not settled yet, oldest first, from `#settled` on. */
-  #unsettled: ((outcome: Outcome) => void)[] = [];
+  /** Of all submissions not settled yet, oldest first, from `#settled` on. */
+  #unsettled: Settlement[] = [];
   #settled = 0;
   #inFlight = 0;
   /** Some had to stay behind when the others went. */
@@ -75,11 +76,15 @@ class BufferClient implements Buffer {
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
   }
 
-  submit(submission: Submission): Promise<Outcome> {
-    if (this.#ended) return Promise.resolve('refused');
-    this.#queue.push(submission);
-    this.#gathering.add(submission);
-    return new Promise((resolve) => this.#unsettled.push(resolve));
+  submit(submission: Submission): Settlement {
+    const settlement = new Settlement();
+    if (this.#ended) settlement.settle('refused');
+    else {
+      this.#queue.push(submission);
+      this.#gathering.add(submission);
+      this.#unsettled.push(settlement);
+    }
+    return settlement;
   }
 
   async peek(
@@ -172,12 +177,13 @@ class BufferClient implements Buffer {
 
   #settle(outcomes: Uint8Array, last: readonly number[]): void {
     this.#inFlight -= outcomes.length;
-    for (const code of outcomes) this.#unsettled[this.#settled++]!(OUTCOMES[code]!);
+    // Before they are told: what a device sends as soon as it has its answer is submitted by whoever tells it.
+    this.#gathering.answered();
+    for (const code of outcomes) this.#unsettled[this.#settled++]!.settle(OUTCOMES[code]!);
     if (this.#settled > this.#unsettled.length / 2) {
       this.#unsettled.splice(0, this.#settled);
       this.#settled = 0;
     }
-    this.#gathering.answered();
     if (this.#heldUp) this.#flush(IN_FLIGHT - this.#inFlight);
     if (this.#moveLast(last)) for (const listener of this.#listeners) listener();
   }
@@ -200,8 +206,9 @@ class BufferClient implements Buffer {
   #end(error: HeadwaterError): void {
     this.#ended = error;
     this.#queue = [];
-    for (const resolve of this.#unsettled.splice(0).slice(this.#settled)) resolve('refused');
+    const unsettled = this.#unsettled.splice(0).slice(this.#settled);
     this.#settled = 0;
+    for (const settlement of unsettled) settlement.settle('refused');
     for (const { reject } of this.#calls.values()) reject(error);
     this.#calls.clear();
   }

@@ -2,10 +2,13 @@ import { LANES, type RawKind } from '../../contract/index.ts';
 import type { DeviceId, Entry, Forget, Outcome, Stored, Submission } from './types.ts';
 
 /**
- * What passes between the caller's thread and the buffer's. Submissions and records are packed into flat arrays: copying an object for each
- * between threads costs four times as much.
+ * What passes between the caller's thread and the buffer's. Submissions and records are packed, numbers and texts apart: copying an object for each
+ * between threads costs four times as much, and a number that stands among texts as much as a short text.
  */
-export type Packed = readonly (string | number | boolean)[];
+export interface Packed {
+  readonly numbers: Float64Array<ArrayBuffer>;
+  readonly texts: readonly string[];
+}
 
 export type Request =
   | { readonly type: 'submit'; readonly submissions: Packed }
@@ -36,89 +39,96 @@ export const OUTCOMES: readonly Outcome[] = ['stored', 'duplicate', 'refused'];
 
 /** Kinds of ids by their number; 0: none. */
 const IDS = ['', 'frame', 'packet', 'inbound'] as const;
-/** In place of a client that is that of the id before: what comes together mostly is one client's, and its name is long. */
-const SAME = 0;
+/** Whether the client of a packet is another one than that of the packet before: what comes together mostly is one client's, and its name is long. */
+const [SAME, OTHER] = [0, 1] as const;
 /** In place of a number of entries: what is to be forgotten comes before them. Most submissions have nothing, and should carry nothing for it. */
 const FORGET = -1;
 const ALL_PACKETS = 0;
 
 export function packSubmissions(submissions: readonly Submission[]): Packed {
-  const flat: (string | number | boolean)[] = [];
+  const numbers: number[] = [];
+  const texts: string[] = [];
   let last: string | undefined;
   for (const { entries, id, forget } of submissions) {
-    if (forget) flat.push(FORGET, forget.client, forget.packetId ?? ALL_PACKETS);
-    flat.push(entries.length);
-    for (const entry of entries) flat.push(KINDS.indexOf(entry.kind), entry.alarm, entry.value, entry.ts);
-    flat.push(id ? IDS.indexOf(id.kind) : 0);
-    if (id?.kind === 'frame') flat.push(id.device, id.boot, id.number);
-    else if (id) {
-      flat.push(id.client === last ? SAME : id.client, id.packetId);
-      if (id.kind === 'packet') flat.push(id.dup, id.digest);
+    if (forget) {
+      numbers.push(FORGET, forget.packetId ?? ALL_PACKETS);
+      texts.push(forget.client);
+    }
+    numbers.push(entries.length);
+    for (const { kind, alarm, value, ts } of entries) {
+      numbers.push(KINDS.indexOf(kind), alarm ? 1 : 0, ts);
+      texts.push(value);
+    }
+    numbers.push(id ? IDS.indexOf(id.kind) : 0);
+    if (id?.kind === 'frame') {
+      numbers.push(id.number);
+      texts.push(id.device, id.boot);
+    } else if (id) {
+      numbers.push(id.packetId, id.client === last ? SAME : OTHER);
+      if (id.client !== last) texts.push(id.client);
+      if (id.kind === 'packet') numbers.push(id.dup ? 1 : 0, id.digest);
       last = id.client;
     }
   }
-  return flat;
+  return { numbers: new Float64Array(numbers), texts };
 }
 
-export function unpackSubmissions(flat: Packed): Submission[] {
+export function unpackSubmissions({ numbers, texts }: Packed): Submission[] {
   const submissions: Submission[] = [];
-  let at = 0;
+  let [at, textAt] = [0, 0];
   let last = '';
-  const next = <T extends string | number | boolean>() => flat[at++] as T;
-  const nextClient = () => {
-    const client = next<string | typeof SAME>();
-    if (client !== SAME) last = client;
-    return last;
-  };
-  while (at < flat.length) {
-    const entries: Entry[] = [];
-    let left = next<number>();
+  const number = () => numbers[at++]!;
+  const text = () => texts[textAt++]!;
+  while (at < numbers.length) {
+    let left = number();
     let forget: Forget | undefined;
     if (left === FORGET) {
-      const client = next<string>();
-      const packetId = next<number>();
+      const packetId = number();
+      const client = text();
       forget = packetId === ALL_PACKETS ? { client } : { client, packetId };
-      left = next<number>();
+      left = number();
     }
+    const entries: Entry[] = [];
     for (; left > 0; left--) {
-      const kind = KINDS[next<number>()] as Entry['kind'];
-      entries.push({ kind, alarm: next<boolean>(), value: next<string>(), ts: next<number>() });
+      const kind = KINDS[number()] as Entry['kind'];
+      entries.push({ kind, alarm: number() === 1, value: text(), ts: number() });
     }
-    const id = unpackId(next, nextClient);
+    const kind = IDS[number()]!;
+    let id: DeviceId | undefined;
+    if (kind === 'frame') id = { kind, device: text(), boot: text(), number: number() };
+    else if (kind !== '') {
+      const packetId = number();
+      if (number() === OTHER) last = text();
+      id =
+        kind === 'packet'
+          ? { kind, client: last, packetId, dup: number() === 1, digest: number() }
+          : { kind, client: last, packetId };
+    }
     submissions.push(forget ? { entries, forget, ...(id && { id }) } : id ? { entries, id } : { entries });
   }
   return submissions;
 }
 
-function unpackId(next: <T extends string | number | boolean>() => T, nextClient: () => string): DeviceId | undefined {
-  const kind = IDS[next<number>()] ?? '';
-  switch (kind) {
-    case '':
-      return undefined;
-    case 'frame':
-      return { kind, device: next(), boot: next(), number: next() };
-    case 'packet':
-      return { kind, client: nextClient(), packetId: next(), dup: next(), digest: next() };
-    case 'inbound':
-      return { kind, client: nextClient(), packetId: next() };
-  }
-}
-
 export function packRecords(records: readonly Stored[]): Packed {
-  const flat: (string | number)[] = [];
-  for (const { sequence, identity, kind, value } of records) flat.push(sequence, identity, KINDS.indexOf(kind), value);
-  return flat;
+  const numbers = new Float64Array(2 * records.length);
+  const texts: string[] = [];
+  for (const [at, { sequence, identity, kind, value }] of records.entries()) {
+    numbers[2 * at] = sequence;
+    numbers[2 * at + 1] = KINDS.indexOf(kind);
+    texts.push(identity, value);
+  }
+  return { numbers, texts };
 }
 
-export function unpackRecords(lane: number, flat: Packed): Stored[] {
+export function unpackRecords(lane: number, { numbers, texts }: Packed): Stored[] {
   const records: Stored[] = [];
-  for (let at = 0; at < flat.length; at += 4) {
+  for (let at = 0; at < numbers.length; at += 2) {
     records.push({
       lane: LANES[lane]!,
-      sequence: flat[at] as number,
-      identity: flat[at + 1] as string,
-      kind: KINDS[flat[at + 2] as number]!,
-      value: flat[at + 3] as string,
+      sequence: numbers[at]!,
+      identity: texts[at]!,
+      kind: KINDS[numbers[at + 1]!]!,
+      value: texts[at + 1]!,
     });
   }
   return records;

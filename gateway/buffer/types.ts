@@ -109,7 +109,7 @@ export interface Buffer {
   /** Resolves when the buffer can serve no more (database damaged at run time, thread died): open it again, which repairs it. */
   readonly failed: Promise<HeadwaterError>;
   /** Settles only after the commit that holds the submission (or the memory of its first copy) is synced to disk. */
-  submit(submission: Submission): Promise<Outcome>;
+  submit(submission: Submission): PromiseLike<Outcome>;
   /**
    * The next unsent records of one lane after `after` (exclusive), in order, at least one if there is one; leaves them in the buffer. What was
    * handed out is not evicted any more, so that Kafka and the buffer never tell different stories about it.

@@ -101,7 +101,7 @@ test('after many small batches in a row the next one gathers, until an alarm com
   await forwarder.close();
 });
 
-test.each<[string, (buffer: Buffer) => Promise<unknown>]>([
+test.each<[string, (buffer: Buffer) => PromiseLike<unknown>]>([
   ['an alarm', (buffer) => submit(buffer, 'alarm', true)],
   ['a full batch', (buffer) => Promise.all(Array.from({ length: 60 }, (_, n) => submit(buffer, String(n))))],
 ])('%s ends the lingering of readings before it', async (_, submitMore) => {

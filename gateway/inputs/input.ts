@@ -40,7 +40,7 @@ export interface Problem {
 /** What became of a message. `id` is the device's own id of it, if it had one. */
 export interface Receipt {
   readonly id: DeviceId | undefined;
-  readonly outcome: Promise<Outcome>;
+  readonly outcome: PromiseLike<Outcome>;
 }
 
 /** Takes a message over. The input acknowledges it to the device when `outcome` is `stored` or `duplicate`, and only then. */

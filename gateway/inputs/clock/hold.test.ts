@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 /** A gateway's start; the machine was started at `NOW`. */
-async function open(submit?: (submission: Submission) => Promise<Outcome>, rules?: ReadonlyMap<string, Rules>) {
+async function open(submit?: (submission: Submission) => PromiseLike<Outcome>, rules?: ReadonlyMap<string, Rules>) {
   const intake = await openIntake({
     file: join(dir, 'held.jsonl'),
     clock: {

@@ -34,7 +34,7 @@ export interface HoldOptions {
   readonly file: string;
   readonly clock: GatewayClock;
   readonly decoder: Decoder;
-  readonly submit: (submission: Submission) => Promise<Outcome>;
+  readonly submit: (submission: Submission) => PromiseLike<Outcome>;
   /** Whether `submit` would take a message now. */
   readonly accepts?: () => Promise<boolean>;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
@@ -152,7 +152,7 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
     log.info({ messages: count }, 'the clock is set; the messages held meanwhile have their times');
   }
 
-  function handOver({ number, text, held }: Line, name: string): Promise<Outcome> {
+  function handOver({ number, text, held }: Line, name: string): PromiseLike<Outcome> {
     const line = { kind: 'frame', device: 'held', boot: name, number } as const;
     const once = async (submission: Submission): Promise<Outcome> => {
       const { id, forget } = submission;

@@ -7,6 +7,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { parse } from './parse.ts';
 import type { Parsed } from './parsed.ts';
 import type { RuleCounts, Rules } from './rules.ts';
+import { type Topic, Topics } from './topics.ts';
 import type { Draft } from './transform/transform.ts';
 
 const NOTHING = { device: '', values: [], problems: [], alarm: false };
@@ -15,11 +16,16 @@ const NO_BYTES = Buffer.alloc(0);
 const MAX_KEPT = 4_096;
 /** Devices whose clock is remembered; the ones longest silent are forgotten beyond it. */
 const MAX_DEVICES = 10_000;
+const MAX_UNITS = 1_000;
+/** How far apart it is noted that a device was heard: not with each message, which would have its place in the order made anew each time. */
+const NOTED_EVERY_MS = 1_000;
 
 interface Known {
   boot: string | undefined;
   clock: DeviceClock;
   lost: number;
+  /** When it was noted last that the device was heard. */
+  notedAt: number;
 }
 
 /** Turns device messages into what the buffer stores. Remembers for each device what its clock showed. */
@@ -31,6 +37,10 @@ export class Decoder {
   readonly #where: string;
   #rules: ReadonlyMap<string, Rules>;
   readonly #letters = new DeadLetters(0);
+  readonly #topics = new Topics();
+  /** JSON of units: there are few, unless somebody means harm. */
+  readonly #units = new Map<string, string>();
+  #lastTail = { ts: 0, receivedAt: 0, clock: undefined as Reading['clock'], json: '' };
   #framesLost = 0;
 
   /** `rules`: by the source of the messages they are for. */
@@ -67,7 +77,7 @@ export class Decoder {
   receive(
     message: Message,
     receivedAt: number,
-    submit: (submission: Submission) => Promise<Outcome>,
+    submit: (submission: Submission) => PromiseLike<Outcome>,
     unset = false,
   ): Receipt {
     const rules = this.#rules.get(message.source);
@@ -106,10 +116,11 @@ export class Decoder {
     const { forget } = message;
     if (forget) return { entries: [], forget };
     if (message.passing) return withId([], deviceId(NOTHING, message));
-    const parsed = parse(message);
+    const topic = message.topic === undefined ? undefined : this.#topics.of(message.topic);
+    const parsed = parse(message, true, topic);
     const entries = this.#readings(parsed, message, receivedAt, unset);
     for (const problem of parsed.problems) this.#reject(problem, message, receivedAt, entries);
-    return withId(entries, deviceId(parsed, message));
+    return withId(entries, deviceId(parsed, message, topic));
   }
 
   /** Dead letters that were held back, because too many came of one sender. */
@@ -140,13 +151,31 @@ export class Decoder {
     const { ts, clock } = this.#stamp(parsed, message, receivedAt, unset);
     // Names hold nothing that JSON would escape; written out, this costs a third of JSON.stringify.
     const head = `{"device":"${parsed.device}${this.#where}`;
-    const tail = `,"ts":${ts},"receivedAt":${receivedAt}${clock === undefined ? '' : `,"clock":"${clock}"`}}`;
-    return parsed.values.map(({ metric, value, unit }) => ({
-      kind: 'reading',
-      alarm: parsed.alarm,
-      value: `${head}${metric}","value":${value},"unit":${JSON.stringify(unit)}${tail}`,
-      ts,
-    }));
+    const tail = this.#tail(ts, receivedAt, clock);
+    const entries: Entry[] = [];
+    for (const { metric, value, unit } of parsed.values) {
+      const json = `${head}${metric}","value":${value},"unit":${this.#unit(unit)}${tail}`;
+      entries.push({ kind: 'reading', alarm: parsed.alarm, value: json, ts });
+    }
+    return entries;
+  }
+
+  /** What follows the unit: the same for many messages that come together. */
+  #tail(ts: number, receivedAt: number, clock: Reading['clock']): string {
+    const last = this.#lastTail;
+    if (last.ts === ts && last.receivedAt === receivedAt && last.clock === clock) return last.json;
+    const json = `,"ts":${ts},"receivedAt":${receivedAt}${clock === undefined ? '' : `,"clock":"${clock}"`}}`;
+    this.#lastTail = { ts, receivedAt, clock, json };
+    return json;
+  }
+
+  #unit(unit: string): string {
+    const known = this.#units.get(unit);
+    if (known !== undefined) return known;
+    const json = JSON.stringify(unit);
+    if (this.#units.size >= MAX_UNITS) this.#units.clear();
+    this.#units.set(unit, json);
+    return json;
   }
 
   #drafts(parsed: Parsed, message: Message, receivedAt: number, unset: boolean): Draft[] {
@@ -163,7 +192,7 @@ export class Decoder {
   }
 
   #stamp(parsed: Parsed, message: Message, receivedAt: number, unset: boolean) {
-    const { ts, clock } = this.#known(parsed).clock.stamp({
+    const { ts, clock } = this.#known(parsed, receivedAt).clock.stamp({
       ts: parsed.ts,
       // A packet that is sent again carries the bytes of its first sending.
       sentAt: message.packet?.dup ? undefined : parsed.sentAt,
@@ -173,18 +202,20 @@ export class Decoder {
     return { ts, clock: its };
   }
 
-  #known(parsed: Parsed): Known {
+  #known(parsed: Parsed, receivedAt: number): Known {
     const boot = parsed.frame?.boot;
     let known = this.#devices.get(parsed.device);
-    if (known === undefined) {
-      known = { boot, clock: new DeviceClock(), lost: 0 };
-      if (this.#devices.size >= MAX_DEVICES) this.#devices.delete(this.#devices.keys().next().value as string);
-    } else {
+    const isNew = known === undefined || (boot !== undefined && boot !== known.boot);
+    if (known === undefined && this.#devices.size >= MAX_DEVICES) {
+      this.#devices.delete(this.#devices.keys().next().value as string);
+    }
+    if (known === undefined || isNew) known = { boot, clock: new DeviceClock(), lost: 0, notedAt: receivedAt };
+    if (isNew || Math.abs(receivedAt - known.notedAt) >= NOTED_EVERY_MS) {
       // Moves it to the end: the first of the map is the one longest silent.
       this.#devices.delete(parsed.device);
-      if (boot !== undefined && boot !== known.boot) known = { boot, clock: new DeviceClock(), lost: 0 };
+      this.#devices.set(parsed.device, known);
+      known.notedAt = receivedAt;
     }
-    this.#devices.set(parsed.device, known);
     if (parsed.lost !== undefined && parsed.lost > known.lost) {
       this.#framesLost += parsed.lost - known.lost;
       known.lost = parsed.lost;
@@ -197,13 +228,14 @@ function withId(entries: Entry[], id: DeviceId | undefined): Submission {
   return id === undefined ? { entries } : { entries, id };
 }
 
-function deviceId({ device, frame }: Parsed, { source, packet, topic, payload }: Message): DeviceId | undefined {
+function deviceId({ device, frame }: Parsed, message: Message, known?: Topic): DeviceId | undefined {
+  const { source, packet, topic, payload } = message;
   // A frame that came whole and names no device is a dead letter, and known again by its line.
   if (frame) return { kind: 'frame', device: device || source, boot: frame.boot, number: frame.number };
   if (packet === undefined) return undefined;
   if (packet.once) return { kind: 'inbound', client: packet.client, packetId: packet.packetId };
   // Only compared for the same packet id of the same client on a repeat, so 32 bits and the length are enough.
-  const digest = digestFrom(crc32(payload, crc32(topic ?? '')), payload.length);
+  const digest = digestFrom(crc32(payload, known?.checksum ?? crc32(topic ?? '')), payload.length);
   return { kind: 'packet', client: packet.client, packetId: packet.packetId, dup: packet.dup, digest };
 }
 

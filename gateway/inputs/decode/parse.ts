@@ -1,5 +1,6 @@
 import { NAME, unitOf } from '../../../contract/index.ts';
 import type { Message, Problem } from '../input.ts';
+
 import {
   failed,
   isFiniteNumber,
@@ -12,29 +13,36 @@ import {
   quote,
   type Value,
 } from './parsed.ts';
+import { type Topic, topicOf } from './topics.ts';
 
 // Written by hand, without a schema library: this runs for every message of every device. The hub validates again.
 
+const NO_FIELDS: Json = {};
+const NO_VALUES: readonly Value[] = [];
+const NO_PROBLEMS: readonly Problem[] = [];
 const BOOT = /^[0-9A-Za-z]{1,32}$/;
 
 /**
  * Takes a message apart. Never throws: what cannot be understood becomes a problem. Unless `ranged`, values are not held against their ranges.
+ * `topic`: the message's, where the caller has taken it apart already.
  */
-export function parse(message: Message, ranged = true): Parsed {
-  const parsed = message.problem ? failed(message.problem.code, message.problem.reason) : parseMessage(message, ranged);
+export function parse(message: Message, ranged = true, topic?: Topic): Parsed {
+  const parsed = message.problem
+    ? failed(message.problem.code, message.problem.reason)
+    : parseMessage(message, ranged, topic);
   return message.frame ? { ...parsed, frame: message.frame } : parsed;
 }
 
-function parseMessage(message: Message, ranged: boolean): Parsed {
-  const { topic } = message;
-  if (topic === undefined)
+function parseMessage(message: Message, ranged: boolean, topic?: Topic): Parsed {
+  if (message.topic === undefined)
     return message.fields ? parseFields(message.fields, ranged) : parseLine(message.payload, ranged);
 
-  const [root, device, metric, extra] = topic.split('/', 4);
-  if (root !== 'devices' || device === undefined || extra !== undefined) {
+  const { names, isNamed } = topic ?? topicOf(message.topic);
+  if (names === undefined) {
     return failed('TOPIC_UNKNOWN', 'topic is not devices/<device> or devices/<device>/<metric>');
   }
-  if (!NAME.test(device)) return failed('DEVICE_INVALID', `the topic's device ${quote(device)} is not a valid name`);
+  const { device, metric } = names;
+  if (!isNamed) return failed('DEVICE_INVALID', `the topic's device ${quote(device)} is not a valid name`);
   const json = parseJson(message.payload);
   if (json === undefined) return failed('NOT_JSON', 'payload is not JSON (NaN and Infinity are not)');
   if (metric !== undefined) return parseSingle(device, metric, json, ranged);
@@ -59,9 +67,14 @@ function parseFields(json: Json, ranged: boolean): Parsed {
 
 /** One value under its own topic: a plain number, or an object with the number in `value`. */
 function parseSingle(device: string, metric: string, json: unknown, ranged: boolean): Parsed {
-  if (!isObject(json)) return collect(device, {}, [[metric, json]], {}, ranged);
-  const units = json.unit === undefined ? {} : { [metric]: json.unit };
-  return collect(device, json, [[metric, json.value]], units, ranged);
+  const fields: Json = isObject(json) ? json : NO_FIELDS;
+  const invalid = invalidIn(fields);
+  if (invalid) return invalid;
+  const value = isObject(json) ? json.value : json;
+  const unit = fields.unit === undefined ? unitOf(metric) : fields.unit;
+  const problem = problemOf(metric, value, unit, ranged);
+  if (problem) return parsedOf(device, fields, NO_VALUES, [problem]);
+  return parsedOf(device, fields, [{ metric, value: value as number, unit: unit as string }], NO_PROBLEMS);
 }
 
 function parseObject(device: string, json: Json, ranged: boolean): Parsed {
@@ -77,15 +90,8 @@ function parseObject(device: string, json: Json, ranged: boolean): Parsed {
 }
 
 function collect(device: string, json: Json, entries: [string, unknown][], units: Json, ranged: boolean): Parsed {
-  const { ts, sentAt, boot, n, lost } = json;
-  if (ts !== undefined && !isFiniteNumber(ts)) return failed('TIME_INVALID', `ts ${quote(ts)} is not a number of ms`);
-  if (sentAt !== undefined && !isFiniteNumber(sentAt)) {
-    return failed('TIME_INVALID', `sentAt ${quote(sentAt)} is not a number of ms`);
-  }
-  if ((boot !== undefined || n !== undefined) && !isFrame(boot, n)) {
-    return failed('FRAME_INVALID', `boot ${quote(boot)} and n ${quote(n)} are not a boot id and a number from 1`);
-  }
-
+  const invalid = invalidIn(json);
+  if (invalid) return invalid;
   const values: Value[] = [];
   const problems: Problem[] = [];
   for (const [metric, value] of entries) {
@@ -94,13 +100,31 @@ function collect(device: string, json: Json, entries: [string, unknown][], units
     if (problem) problems.push(problem);
     else values.push({ metric, value: value as number, unit: unit as string });
   }
+  return parsedOf(device, json, values, problems);
+}
+
+/** What is wrong with the fields that are the message's, not a value's. */
+function invalidIn({ ts, sentAt, boot, n }: Json): Parsed | undefined {
+  if (ts !== undefined && !isFiniteNumber(ts)) return failed('TIME_INVALID', `ts ${quote(ts)} is not a number of ms`);
+  if (sentAt !== undefined && !isFiniteNumber(sentAt)) {
+    return failed('TIME_INVALID', `sentAt ${quote(sentAt)} is not a number of ms`);
+  }
+  if ((boot !== undefined || n !== undefined) && !isFrame(boot, n)) {
+    return failed('FRAME_INVALID', `boot ${quote(boot)} and n ${quote(n)} are not a boot id and a number from 1`);
+  }
+  return undefined;
+}
+
+/** `json`: fields in which nothing is invalid. */
+function parsedOf(device: string, json: Json, values: readonly Value[], problems: readonly Problem[]): Parsed {
+  const { ts, sentAt, boot, n, lost } = json;
   return {
     device,
     values,
     problems,
     alarm: json.alarm === true,
-    ts: ts === undefined ? undefined : Math.round(ts),
-    sentAt: sentAt === undefined ? undefined : Math.round(sentAt),
+    ts: ts === undefined ? undefined : Math.round(ts as number),
+    sentAt: sentAt === undefined ? undefined : Math.round(sentAt as number),
     frame: boot === undefined ? undefined : { boot: boot as string, number: n as number },
     lost: isFiniteNumber(lost) ? lost : undefined,
   };

@@ -17,7 +17,7 @@ export interface RuleCounts {
 }
 
 /** Stores what is left of a message. */
-type Store = (readings: readonly Draft[], problems: readonly Problem[]) => Promise<Outcome>;
+type Store = (readings: readonly Draft[], problems: readonly Problem[]) => PromiseLike<Outcome>;
 
 /** What one input does with its messages beyond the ordinary: formats of their own and a transform. */
 export class Rules {

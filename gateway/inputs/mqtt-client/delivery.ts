@@ -1,4 +1,4 @@
-import { FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
+import { FRAME_WINDOW, type Outcome, type Waiter, whenSettled } from '../../buffer/index.ts';
 import type { Message, Receipt, Receive } from '../input.ts';
 import { ackOf, bytesOfAcks, MAX_PACKET, PUBACK, PUBCOMP, PUBREC, type Publish } from '../mqtt/packets.ts';
 
@@ -34,12 +34,26 @@ export interface Counts {
 }
 
 /** A message that is not settled, with what acknowledges it to the broker; or an acknowledgement that waits for its turn. */
-interface Open {
+class Open implements Waiter {
   readonly ack: number;
   readonly qos: 0 | 1 | 2;
   readonly cost: number;
-  isFrame: boolean;
-  settled: boolean;
+  isFrame = false;
+  settled = false;
+  readonly #told: ((open: Open, outcome: Outcome) => void) | undefined;
+
+  /** `settled` is told what became of it; without it, it is settled from the beginning. */
+  constructor(ack: number, qos: 0 | 1 | 2, cost: number, settled?: (open: Open, outcome: Outcome) => void) {
+    this.ack = ack;
+    this.qos = qos;
+    this.cost = cost;
+    this.settled = settled === undefined;
+    this.#told = settled;
+  }
+
+  settle(outcome: Outcome): void {
+    this.#told?.(this, outcome);
+  }
 }
 
 interface Waiting {
@@ -120,7 +134,7 @@ export class Delivery {
   }
 
   #answer(ack: number): void {
-    this.#open.push({ ack, qos: 0, cost: 0, isFrame: false, settled: true });
+    this.#open.push(new Open(ack, 0, 0));
     this.#flushSoon();
   }
 
@@ -132,7 +146,7 @@ export class Delivery {
   #handOver(packet: Publish, size: number): void {
     const { qos, packetId } = packet;
     const ack = qos === 0 ? 0 : ackOf(qos === 1 ? PUBACK : PUBREC, packetId);
-    const open: Open = { ack, qos, cost: costOf(packet), isFrame: false, settled: false };
+    const open = new Open(ack, qos, costOf(packet), this.#settle);
     if (qos > 0) this.#open.push(open);
     const { id, outcome } = this.#receive(packet, size);
     if (id?.kind === 'frame') {
@@ -140,10 +154,7 @@ export class Delivery {
       this.#frames++;
     }
     this.#handedOver++;
-    outcome.then(
-      (its) => this.#settle(open, its),
-      () => this.#settle(open, 'refused'),
-    );
+    whenSettled(outcome, open);
   }
 
   #receive({ topic, payload, qos, packetId, dup }: Publish, size: number): Receipt {
@@ -164,7 +175,7 @@ export class Delivery {
     }
   }
 
-  #settle(open: Open, outcome: Outcome): void {
+  readonly #settle = (open: Open, outcome: Outcome): void => {
     this.#bytes -= open.cost;
     if (open.isFrame) this.#frames--;
     if (outcome !== 'refused') {
@@ -185,7 +196,7 @@ export class Delivery {
       this.#paused = false;
       this.#options.resumeReading();
     }
-  }
+  };
 
   #refuse(): void {
     if (this.#ended) return;

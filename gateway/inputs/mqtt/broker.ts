@@ -40,7 +40,7 @@ export interface BrokerHooks extends ConnectionOwner {
   /** What the client may do, or the CONNACK code with which it is refused. */
   logIn(login: Login): Promise<Access | 2 | 3 | 4>;
   /** The client's session is over: its QoS 2 ids mean nothing any more. */
-  forget(clientId: string): Promise<Outcome>;
+  forget(clientId: string): PromiseLike<Outcome>;
   /** The will of a device that vanished. */
   will(connection: DeviceConnection, message: Publish): void;
   /** Something for a subscriber was beyond what is kept in memory. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { FRAME_WINDOW, type Outcome } from '../../buffer/index.ts';
+import { FRAME_WINDOW, type Outcome, type Waiter, whenSettled } from '../../buffer/index.ts';
 import type { Access } from './access.ts';
 import type { Flow, Flowing } from './flow.ts';
 import {
@@ -32,20 +32,33 @@ const MAX_UNRELEASED = 1_000;
 /** Who decides what becomes of a device's messages. */
 export interface ConnectionOwner {
   /** The message is acknowledged when this resolves to `stored` or `duplicate`; on `refused` the connection is closed. */
-  publish(connection: DeviceConnection, message: Publish): Promise<Outcome>;
+  publish(connection: DeviceConnection, message: Publish): PromiseLike<Outcome>;
   /** A message of this QoS was refused. */
   refused(qos: 0 | 1 | 2): void;
   /** The device will not send the QoS 2 message with this id again. */
-  release(connection: DeviceConnection, packetId: number): Promise<Outcome>;
+  release(connection: DeviceConnection, packetId: number): PromiseLike<Outcome>;
   /** The device broke the protocol; the connection is being closed. */
   broken(connection: DeviceConnection, error: PacketError, bytes: Buffer): void;
 }
 
 /** A message on its way, and with what to acknowledge it: nothing (0) with QoS 0. */
-interface Pending {
+class Pending implements Waiter {
   readonly type: number;
   readonly packetId: number;
-  settled: boolean;
+  settled = false;
+  readonly #told: (pending: Pending, outcome: Outcome) => void;
+
+  /** `settled` is told when its outcome is known. */
+  constructor(type: number, packetId: number, settled: (pending: Pending, outcome: Outcome) => void) {
+    this.type = type;
+    this.packetId = packetId;
+    this.#told = settled;
+  }
+
+  settle(outcome: Outcome): void {
+    this.settled = true;
+    this.#told(this, outcome);
+  }
 }
 
 /**
@@ -232,17 +245,18 @@ export class DeviceConnection implements Flowing {
     this.#settle(this.#owner.publish(this, message), ACKS[qos], packetId);
   }
 
-  #settle(outcome: Promise<Outcome>, type: number, packetId: number): void {
-    const pending: Pending = { type, packetId, settled: false };
+  #settle(outcome: PromiseLike<Outcome>, type: number, packetId: number): void {
+    const pending = new Pending(type, packetId, this.#onSettled);
     this.#pending.push(pending);
     this.#flow.taken();
-    outcome.then((its) => {
-      pending.settled = true;
-      this.#flow.settled(this);
-      if (its === 'refused') this.#refused(type);
-      else this.#answer();
-    });
+    whenSettled(outcome, pending);
   }
+
+  readonly #onSettled = ({ type }: Pending, outcome: Outcome): void => {
+    this.#flow.settled(this);
+    if (outcome === 'refused') this.#refused(type);
+    else this.#answer();
+  };
 
   /** Acknowledges what is settled, in the order in which it came. */
   #answer(): void {

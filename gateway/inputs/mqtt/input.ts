@@ -64,9 +64,9 @@ export function mqttInput(initial: MqttOptions): MqttInput {
   const onClientError = (client: string, error: Error) => options.onClientError?.(client, error);
 
   function hooksFor(receive: Receive): BrokerHooks {
-    const hand = (message: Message): Promise<Outcome> => receive(message).outcome;
+    const hand = (message: Message): PromiseLike<Outcome> => receive(message).outcome;
 
-    function publish(connection: DeviceConnection, message: Publish): Promise<Outcome> {
+    function publish(connection: DeviceConnection, message: Publish): PromiseLike<Outcome> {
       const { topic, payload, qos, packetId, dup } = message;
       const { clientId, persistent, access } = connection;
       counts.messages++;
@@ -82,7 +82,7 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       return broker!.hasSubscribers ? deliverStored(outcome, message) : outcome;
     }
 
-    async function deliverStored(outcome: Promise<Outcome>, message: Publish): Promise<Outcome> {
+    async function deliverStored(outcome: PromiseLike<Outcome>, message: Publish): Promise<Outcome> {
       const its = await outcome;
       // Readings are not retained: one would stay in memory for each topic anybody thinks of.
       if (its === 'stored') await broker!.deliver({ ...message, retain: false });

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DOWNSAMPLED, downsample, InfluxAdminConfig, planInflux } from '../../hub/sinks/index.ts';
 import { wantsInfluxDb } from '../../infra/local/index.ts';
@@ -30,6 +32,20 @@ describe.runIf(wantsInfluxDb())('headwater stores apply, on a real InfluxDB', ()
     writeFileSync(bed.admin.grafanaTokenFile, 'lost');
     for (const change of await planInflux(bed.admin)) await change.apply();
     expect(await planInflux(bed.admin)).toEqual([]);
+  });
+
+  test('the command says what it does, and exits 2 where it is told nothing usable', async () => {
+    const file = `${bed.admin.hubTokenFile}.stores.yaml`;
+    const { url, adminTokenFile } = bed.admin;
+    const files = `hubTokenFile: cli-hub.token, grafanaTokenFile: cli-grafana.token`;
+    writeFileSync(file, `influx: { url: "${url}", org: cli, adminTokenFile: ${adminTokenFile}, ${files} }`);
+    const planned = await headwater('stores', 'plan', '--config', file);
+    expect(planned.stdout).toContain('+ bucket results-1h (730 days)');
+    expect((await headwater('stores', 'apply', '--config', file)).stdout).toBe(planned.stdout);
+    expect((await headwater('stores', 'apply', '--config', file)).stdout).toContain('as Headwater needs them');
+    writeFileSync(file, `influx: { url: nowhere }`);
+    const refused = await headwater('stores', 'apply', '--config', file);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('influx.adminTokenFile') });
   });
 
   test('an organisation that is not there is made, with all that belongs to it', async () => {
@@ -141,3 +157,12 @@ describe.runIf(wantsInfluxDb())('headwater stores apply, on a real InfluxDB', ()
     expect(points.get(`iot.readings.1h,device=now,gateway=g,metric=t,unit=Cel count ${last}`)).toBe('6');
   });
 });
+
+async function headwater(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const main = resolve(import.meta.dirname, '../../cli/main.ts');
+  return new Promise((done) => {
+    execFile(process.execPath, [main, ...args], (error, stdout, stderr) => {
+      done({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}

@@ -5,7 +5,10 @@ export const command = new Command('stores').description('what the databases nee
 
 for (const [name, description] of [
   ['plan', 'show what differs from what Headwater needs'],
-  ['apply', 'make it so: organisation, buckets, retention, tasks, tokens'],
+  [
+    'apply',
+    'make it so: buckets, retention, tasks and tokens of InfluxDB; indexes of MongoDB and the connectors that fill it',
+  ],
 ] as const) {
   command
     .command(name)

@@ -1,4 +1,4 @@
-import { OWN_TOPICS, TOPICS } from './topics.ts';
+import { CONNECT_TOPICS, OWN_TOPICS, TOPICS } from './topics.ts';
 
 export type Operation = 'read' | 'write' | 'describe' | 'delete' | 'idempotentWrite' | 'describeConfigs';
 
@@ -72,6 +72,14 @@ const results = [
 const read = (...topics: { name: string }[]) => topics.map((t) => on(t.name, 'read', 'describe'));
 const write = (...topics: { name: string }[]) => topics.map((t) => on(t.name, 'write', 'describe'));
 
+/** Topics whose records Kafka Connect makes documents of. */
+export const DOCUMENT_TOPICS = [
+  TOPICS.anomalies,
+  TOPICS.alerts,
+  TOPICS.transactionsEnriched,
+  TOPICS.webSessions,
+] as const;
+
 /** The least each program needs. */
 export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> = {
   gateway: write(TOPICS.raw, TOPICS.gateways, TOPICS.health),
@@ -89,6 +97,8 @@ export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> 
     under('group', 'hub.', 'read', 'describe'),
     under('group', 'page.', 'describe'),
     under('group', 'stores.', 'describe'),
+    on(CONNECT_TOPICS.deadLetters.name, 'read', 'describe'),
+    under('group', 'connect-', 'describe'),
     under('transactionalId', 'hub.', 'write', 'describe'),
     // How the brokers' disks are: kafka/log-dirs.ts.
     { resource: 'cluster', name: 'kafka-cluster', pattern: 'literal', operations: ['describe'] },
@@ -105,8 +115,11 @@ export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> 
     under('group', 'stores.', 'read', 'describe'),
   ],
   connect: [
-    ...read(TOPICS.readings, ...inputs, ...results),
-    under('topic', 'connect.', 'read', 'write', 'describe'),
+    ...read(...DOCUMENT_TOPICS),
+    ...[CONNECT_TOPICS.configs, CONNECT_TOPICS.offsets, CONNECT_TOPICS.status].map((t) =>
+      on(t.name, 'read', 'write', 'describe', 'describeConfigs'),
+    ),
+    ...write(CONNECT_TOPICS.deadLetters),
     under('group', 'connect', 'read', 'describe'),
   ],
   flink: [

@@ -1,4 +1,4 @@
-export { type Operation, RIGHTS, type Right, USERS, type User } from './access.ts';
+export { DOCUMENT_TOPICS, type Operation, RIGHTS, type Right, USERS, type User } from './access.ts';
 export { type ConfigSource, duration, parseConfig, size } from './config.ts';
 export { CONTRACT_VERSION, decode, encode, HEADER, type RawKind } from './encoding.ts';
 export { HeadwaterError } from './error.ts';
@@ -40,5 +40,5 @@ export {
   WebWindow,
 } from './records/results.ts';
 export { WebRequest } from './records/web.ts';
-export { ALL_TOPICS, OWN_TOPICS, PARTITIONS, TOPICS, type Topic, topic } from './topics.ts';
+export { ALL_TOPICS, CONNECT_TOPICS, OWN_TOPICS, PARTITIONS, TOPICS, type Topic, topic } from './topics.ts';
 export { METRICS, type Metric, outOfRange, unitOf } from './units.ts';

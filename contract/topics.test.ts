@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { RIGHTS } from './access.ts';
-import { ALL_TOPICS } from './topics.ts';
+import { ALL_TOPICS, CONNECT_TOPICS } from './topics.ts';
 
 const golden: Record<string, unknown> = JSON.parse(readFileSync(new URL('./golden/v1.json', import.meta.url), 'utf8'));
-const topicOf = (name: string) => ALL_TOPICS.find((t) => t.name === name)!;
+const topicOf = (name: string) => [...ALL_TOPICS, ...Object.values(CONNECT_TOPICS)].find((t) => t.name === name)!;
 
 describe.each(Object.entries(golden))('a record of %s as version 1 wrote it', (name, record) => {
   test('is still read, every field of it', () => {
@@ -17,7 +17,8 @@ describe.each(Object.entries(golden))('a record of %s as version 1 wrote it', (n
 });
 
 test('topic names are unique', () => {
-  expect(new Set(ALL_TOPICS.map((t) => t.name)).size).toBe(ALL_TOPICS.length);
+  const all = [...ALL_TOPICS, ...Object.values(CONNECT_TOPICS)];
+  expect(new Set(all.map((t) => t.name)).size).toBe(all.length);
 });
 
 test('a gateway may write what it forwards and its status, and read nothing', () => {

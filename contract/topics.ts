@@ -172,3 +172,26 @@ export const TOPICS = {
 } as const satisfies Record<string, Topic>;
 
 export const ALL_TOPICS: readonly Topic[] = Object.values(TOPICS);
+
+/** What a Kafka Connect cluster keeps of itself: one partition each, since it has a few connectors and nothing of its own to count. */
+export const CONNECT_TOPICS = {
+  configs: topic('connect.configs', 'connector', 'connectors and their configurations', undefined, {
+    ...compact,
+    partitions: 1,
+  }),
+  offsets: topic('connect.offsets', 'connector', 'positions of source connectors, of which there are none', undefined, {
+    ...compact,
+    partitions: 1,
+  }),
+  status: topic('connect.status', 'connector or task', 'what runs and what failed', undefined, {
+    ...compact,
+    partitions: 1,
+  }),
+  deadLetters: topic(
+    'connect.dead-letters',
+    'of the record',
+    'records that Connect could not turn into documents, as they were; why is in the headers',
+    undefined,
+    { retentionMs: 30 * DAY, partitions: 1 },
+  ),
+} as const satisfies Record<string, Topic>;

@@ -7,12 +7,16 @@ import { type HubConfig, kafkaOf } from './config/index.ts';
 import { type Family, HEALTH_METRICS, openMetrics, startHealth } from './health/index.ts';
 import { loadJobs, STEP_METRICS, steps, stepsPart } from './jobs/index.ts';
 import {
+  CONNECT_GROUPS,
+  type ConnectView,
+  connectSettings,
   INFLUX_GROUP,
   INFLUX_METRICS,
   type InfluxSinkStatus,
   influxPart,
   OWN_RETENTION,
   openStore,
+  startConnectWatch,
   startInfluxSink,
   startLiveFeed,
 } from './sinks/index.ts';
@@ -71,9 +75,11 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   });
   const running = runSteps(jobs, { kafka: kafka.hub, log });
   const sources = startSources(config.sources, { kafka: kafka.sources, log });
-  const { influx } = config.stores;
+  const { influx, connect } = config.stores;
   const sink = influx && kafka.stores && startInfluxSink({ kafka: kafka.stores, influx, log });
+  const watch = connect && startConnectWatch({ connect: connectSettings(connect), kafka: kafka.hub, log });
   parts.push(
+    () => (watch ? connectParts(watch.view()) : []),
     () => (sink ? [storePart(sink.status())] : []),
     () => running.status().map(jobPart),
     () => sources.status().map(sourcePart),
@@ -82,6 +88,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     ...jobs.map((step) => `hub.${step.id}`),
     ...channels.groups,
     `page.${id}`,
+    ...(watch ? CONNECT_GROUPS : []),
     ...(sink ? [INFLUX_GROUP] : []),
   ];
   const health = startHealth({
@@ -90,7 +97,10 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     version: pkg.version,
     dir: dataDir,
     groups: () => groups,
-    counts: () => Object.fromEntries(sources.status().map((s) => [`source.${s.name}`, s.records])),
+    counts: () => ({
+      ...Object.fromEntries(sources.status().map((s) => [`source.${s.name}`, s.records])),
+      ...(watch && connectCounts(watch.view())),
+    }),
     latency: web.latency,
     everyMs: HEALTH_EVERY_MS,
     brokersEveryMs: BROKERS_EVERY_MS,
@@ -101,7 +111,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   return {
     page: web.url,
     async close() {
-      await Promise.all([sources.close(), health.close(), channels.close(), sink?.close()]);
+      await Promise.all([sources.close(), health.close(), channels.close(), sink?.close(), watch?.close()]);
       await running.close();
       await feed.close();
       await web.close();
@@ -133,4 +143,20 @@ function sourcePart({ name, state, detail }: SourceStatus): Part {
 
 function storePart({ state, detail }: InfluxSinkStatus): Part {
   return { name: 'store InfluxDB', state: state === 'closed' ? 'stopped' : state, detail };
+}
+
+function connectParts({ state, detail, connectors }: ConnectView): Part[] {
+  return [
+    { name: 'Kafka Connect', state, detail },
+    ...connectors.map(({ name, state, detail }) => ({ name: `connector ${name}`, state, detail })),
+  ];
+}
+
+function connectCounts({ state, deadLetters, failedTasks, restarts }: ConnectView): Record<string, number> {
+  return {
+    'connect.up': state === 'ready' ? 1 : 0,
+    'connect.failedTasks': failedTasks,
+    'connect.restarts': restarts,
+    ...(deadLetters !== null && { 'connect.deadLetters': deadLetters }),
+  };
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { HeadwaterError, name, parseConfig } from '../../contract/index.ts';
 import type { KafkaSettings } from '../../kafka/index.ts';
 import { AlertsConfig, PLAIN_FILES, SECRET_FILES } from '../alerts/index.ts';
-import { InfluxConfig } from '../sinks/index.ts';
+import { ConnectConfig, InfluxConfig } from '../sinks/index.ts';
 import { SourcesConfig } from '../sources/index.ts';
 
 const file = z.string().min(1);
@@ -28,7 +28,12 @@ export const HubConfig = z.strictObject({
   sources: SourcesConfig.prefault({}),
   jobs: z.array(file).default([]).describe('TypeScript files whose jobs run besides those that come with the hub.'),
   stores: z
-    .strictObject({ influx: InfluxConfig.optional().describe('Absent: nothing is stored in InfluxDB.') })
+    .strictObject({
+      influx: InfluxConfig.optional().describe('Absent: nothing is stored in InfluxDB.'),
+      connect: ConnectConfig.optional().describe(
+        'The Kafka Connect that fills MongoDB. Absent: nobody looks after one.',
+      ),
+    })
     .prefault({})
     .describe('Databases that readings and results are stored in.'),
   alerts: AlertsConfig.prefault({}),
@@ -62,7 +67,7 @@ export function loadHubConfig(path: string, env: NodeJS.ProcessEnv = process.env
   const absolute = (p: string) => (isAbsolute(p) ? p : resolve(base, p));
   mkdirSync(absolute(config.hub.dataDir), { recursive: true, mode: 0o700 });
   const { passwordFiles } = config.kafka;
-  const { influx } = config.stores;
+  const { influx, connect } = config.stores;
   return {
     ...config,
     hub: { ...config.hub, dataDir: absolute(config.hub.dataDir) },
@@ -87,7 +92,11 @@ export function loadHubConfig(path: string, env: NodeJS.ProcessEnv = process.env
         ...(passwordFiles.stores !== undefined && { stores: absolute(passwordFiles.stores) }),
       },
     },
-    stores: { ...config.stores, ...(influx && { influx: { ...influx, tokenFile: absolute(influx.tokenFile) } }) },
+    stores: {
+      ...config.stores,
+      ...(influx && { influx: { ...influx, tokenFile: absolute(influx.tokenFile) } }),
+      ...(connect?.passwordFile && { connect: { ...connect, passwordFile: absolute(connect.passwordFile) } }),
+    },
   };
 }
 

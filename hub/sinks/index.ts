@@ -25,4 +25,15 @@ export {
   type InfluxSinkStatus,
   startInfluxSink,
 } from './influx/sink.ts';
+export {
+  CONNECT_GROUPS,
+  ConnectConfig,
+  type ConnectorView,
+  type ConnectView,
+  type ConnectWatch,
+  connectSettings,
+  MongoAdminConfig,
+  startConnectWatch,
+  uriFileContent,
+} from './mongo/index.ts';
 export { loadStoresConfig, planStores, StoresConfig } from './stores.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { ALL_TOPICS, HeadwaterError, parseConfig, RIGHTS, type Topic } from '../../contract/index.ts';
+import { ALL_TOPICS, CONNECT_TOPICS, HeadwaterError, parseConfig, RIGHTS, type Topic } from '../../contract/index.ts';
 import { applyPlan, type Desired, type KafkaSettings, openAdmin, planChanges } from '../../kafka/index.ts';
 import { internalTopics, NO_OWN_JOBS, steps } from '../jobs/index.ts';
 import { sourceTopics } from '../sources/index.ts';
@@ -9,7 +9,13 @@ import { sourceTopics } from '../sources/index.ts';
 /** All that a cluster must hold for Headwater: public topics, the jobs' and sources' own, and everyone's rights; `own` are the jobs added to the hub. */
 export function desired(replication: number, own = NO_OWN_JOBS): Desired {
   return {
-    topics: [...ALL_TOPICS, ...own.topics, ...sourceTopics(), ...internalTopics(own.jobs)],
+    topics: [
+      ...ALL_TOPICS,
+      ...Object.values(CONNECT_TOPICS),
+      ...own.topics,
+      ...sourceTopics(),
+      ...internalTopics(own.jobs),
+    ],
     rights: RIGHTS,
     replication,
     stateful: new Set(steps(own.jobs).flatMap((step) => [...step.streams, ...step.tables])),

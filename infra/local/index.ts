@@ -1,3 +1,4 @@
+export { type Connect, type ConnectOptions, startConnect } from './connect/connect.ts';
 export { checkMachine, type MachineCheck } from './doctor.ts';
 export { type ArtifactOptions, type Artifacts, defaultCacheDir, ensureKafkaArtifacts } from './kafka/artifacts.ts';
 export type { BrokerExit, KafkaNode } from './kafka/broker.ts';
@@ -16,6 +17,7 @@ export { freePorts, holderOf, isFree } from './process/ports.ts';
 export { type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from './process/process.ts';
 export type { UserSecret } from './secrets.ts';
 export { ensureProgram, findProgram } from './stores/build.ts';
+export { type FerretDb, type FerretDbOptions, hasFerretDb, startFerretDb } from './stores/ferretdb.ts';
 export { hasInfluxDb, type InfluxDb, type InfluxDbOptions, startInfluxDb } from './stores/influxdb.ts';
 export { INFLUXD, type Recipe, STORES } from './stores/recipes.ts';
 export { startTestInfluxDb, wantsInfluxDb } from './stores/test-influxdb.ts';

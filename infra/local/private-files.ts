@@ -7,7 +7,7 @@ export function makePrivateDir(path: string): void {
 }
 
 /** Writes a file that only its owner can read; a reader sees the old text or the new, never half of it. */
-export function writePrivate(path: string, text: string): void {
+export function writePrivate(path: string, text: string | Buffer): void {
   const partial = `${path}.${process.pid}.tmp`;
   writeFileSync(partial, text, { mode: 0o600 });
   renameSync(partial, path);

@@ -1,10 +1,15 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openAuthority } from '../../infra/local/index.ts';
+import { loadHubConfig } from '../../hub/config/index.ts';
+import { loadStoresConfig } from '../../hub/sinks/index.ts';
+import { ensureProgram, INFLUXD, openAuthority, wantsInfluxDb } from '../../infra/local/index.ts';
+import { bootMachine, type Machine, whyNoMachine } from '../support/machine.ts';
+import { until } from '../support/testbed.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const ansible = join(root, 'infra/ansible');
@@ -32,6 +37,47 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
     const { status, stderr } = play(['-i', 'inventory.example.ini', '--syntax-check', 'site.yml']);
     expect(stderr).toBe('');
     expect(status).toBe(0);
+  });
+
+  test.each(['influxdb', 'mongodb', 'connect', 'grafana'])(
+    'does nothing of %s where no machine is to have it',
+    (group) => {
+      const { stdout } = play(['-i', 'inventory.example.ini', '--list-hosts', '--limit', group, 'site.yml']);
+      expect(stdout).not.toContain('example.org');
+    },
+  );
+
+  test('gives Headwater’s commands configurations of the stores that they accept', () => {
+    const role = join(ansible, 'roles/hub');
+    const rendered = (name: string) => join(dir, `with-stores-${name}`);
+    const tasks = ['hub.yaml', 'stores.yaml'].map((name) => ({
+      'ansible.builtin.template': { src: join(role, 'templates', `${name}.j2`), dest: rendered(name) },
+    }));
+    const vars = {
+      headwater_etc: dir,
+      headwater_var: dir,
+      headwater_secrets_dir: dir,
+      inventory_hostname_short: 'hub-1',
+      headwater_brokers: ['kafka-1.example.org:9093'],
+      headwater_influx_url: 'http://127.0.0.1:8086',
+    };
+    const written = {
+      hosts: 'localhost',
+      connection: 'local',
+      gather_facts: false,
+      vars_files: [join(role, 'defaults/main.yml')],
+      tasks,
+    };
+    writeFileSync(join(dir, 'stores-render.yml'), JSON.stringify([written]));
+    // Stronger than the defaults, as an inventory’s are.
+    const done = play(['-e', JSON.stringify(vars), join(dir, 'stores-render.yml')]);
+    expect(done.stdout + done.stderr).toContain('failed=0');
+    expect(loadHubConfig(rendered('hub.yaml')).stores).toMatchObject({
+      influx: { url: 'http://127.0.0.1:8086', tokenFile: join(dir, 'tokens/hub.token') },
+    });
+    expect(loadStoresConfig(rendered('stores.yaml'))).toMatchObject({
+      influx: { adminTokenFile: join(dir, 'admin/influx-admin.token'), hubTokenFile: join(dir, 'tokens/hub.token') },
+    });
   });
 
   test.each(['gateway', 'hub'])('gives a %s a configuration that it accepts', async (program) => {
@@ -85,3 +131,104 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
     expect(readFileSync(unit, 'utf8')).toContain(`bin/node ${flags.join(' ')} ${root}`);
   });
 });
+
+const missing = !isThere ? 'ansible-playbook' : (whyNoMachine() ?? (wantsInfluxDb() ? undefined : 'npm run stores'));
+
+describe.skipIf(missing !== undefined)(
+  `the role influxdb on a machine with real systemd${missing ? ` (missing: ${missing})` : ''}`,
+  () => {
+    const ADDRESS = '10.77.0.71';
+    let machine: Machine;
+    let inventory: string;
+
+    beforeAll(async () => {
+      machine = bootMachine('hw-influx', ADDRESS);
+      const key = join(dir, 'key');
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+      machine.run('mkdir -p /root/.ssh && cat >/root/.ssh/authorized_keys', readFileSync(`${key}.pub`));
+      // An archive as its publisher's: the server, somewhere in it.
+      const binary = await ensureProgram(INFLUXD);
+      const archive = join(dir, 'influxdb.tar.gz');
+      execFileSync('tar', [
+        '--use-compress-program',
+        'gzip -1',
+        '-C',
+        dirname(binary),
+        '-cf',
+        archive,
+        basename(binary),
+      ]);
+      machine.run('cat >/root/influxdb.tar.gz', readFileSync(archive));
+      const checksum = createHash('sha256').update(readFileSync(archive)).digest('hex');
+      for (const name of ['influx-admin.password', 'influx-admin.token'])
+        writeFileSync(join(dir, name), 'a-long-secret');
+      const common = '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR';
+      inventory = join(dir, 'machine.ini');
+      const settings = {
+        ansible_host: ADDRESS,
+        ansible_user: 'root',
+        ansible_ssh_private_key_file: key,
+        ansible_ssh_common_args: `"${common}"`,
+        influxdb_archive_url: 'file:///root/influxdb.tar.gz',
+        influxdb_archive_checksum: `sha256:${checksum}`,
+        headwater_secrets_dir: dir,
+      };
+      const line = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+      writeFileSync(inventory, `[influxdb]\nmachine ${line.join(' ')}\n`);
+    }, 900_000);
+    afterAll(() => machine?.close());
+
+    const run = () => play(['-i', inventory, '--limit', 'influxdb', 'site.yml']);
+    const setup = () =>
+      machine.run(
+        `python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:8086/api/v2/setup").read().decode())'`,
+      );
+
+    test('installs it, sets it up, and has it run as a service of its own with few rights', () => {
+      const { stdout, stderr } = run();
+      expect(stdout + stderr).toMatch(/machine\s+: ok=\d+ .*failed=0/);
+      expect(JSON.parse(setup())).toEqual({ allowed: false });
+      expect(machine.run('systemctl show -P ActiveState -P User influxdb').trim().split('\n').sort()).toEqual([
+        'active',
+        'influxdb',
+      ]);
+      expect(
+        machine
+          .run('ss -Hltn')
+          .split('\n')
+          .filter((line) => line.includes(':8086')),
+      ).toEqual([expect.stringContaining('127.0.0.1:8086')]);
+      expect(machine.run('stat -c %a /var/lib/influxdb').trim()).toBe('700');
+      expect(stdout + stderr).not.toContain('a-long-secret');
+    });
+
+    test('changes nothing the second time', () => {
+      expect(run().stdout).toMatch(/machine\s+: ok=\d+ +changed=0 /);
+    });
+
+    test('has it started again after it was killed', async () => {
+      const before = machine.run('systemctl show -P MainPID influxdb').trim();
+      machine.run(`kill -9 ${before}`);
+      await until('it runs again', 120, () => {
+        const now = machine.run('systemctl show -P MainPID influxdb').trim();
+        return now !== '0' && now !== before && machine.run('ss -Hltn').includes('127.0.0.1:8086');
+      });
+    });
+
+    test('refuses an archive that is not the one that was chosen', () => {
+      const { status, stdout } = play([
+        '-i',
+        inventory,
+        '--limit',
+        'influxdb',
+        '-e',
+        `influxdb_archive_checksum=sha256:${'0'.repeat(64)}`,
+        '-e',
+        'influxdb_version=other',
+        'site.yml',
+      ]);
+      expect(status).not.toBe(0);
+      expect(stdout).toMatch(/checksum .* did not match/i);
+    });
+  },
+);

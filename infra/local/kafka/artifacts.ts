@@ -7,7 +7,7 @@ import { waitForLock } from '../process/lock.ts';
 import { copyDependencies } from './maven.ts';
 
 /** Each is a pom beside this file, `<set>.pom.xml`, whose dependencies make one class path. */
-export type ArtifactSet = 'broker' | 'streams';
+export type ArtifactSet = 'broker' | 'connect' | 'streams';
 
 export interface ArtifactOptions {
   readonly set?: ArtifactSet;

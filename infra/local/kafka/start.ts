@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { USERS } from '../../../contract/index.ts';
-import { ensureArchive } from './archive.ts';
+import { DUMP_GRACE_MS, ensureArchive } from './archive.ts';
 import { defaultCacheDir, ensureKafkaArtifacts } from './artifacts.ts';
 import { type ClusterOptions, type KafkaCluster, startCluster } from './cluster.ts';
 import { findJava } from './java.ts';
+import type { Runtime } from './jvm.ts';
 
 export interface KafkaOptions extends Omit<ClusterOptions, 'users'> {
   /** Default: the users of the contract. */
@@ -17,7 +19,16 @@ export interface KafkaOptions extends Omit<ClusterOptions, 'users'> {
  */
 export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
   const { users = USERS, cacheDir = defaultCacheDir(), onLog = () => {} } = options;
-  const [java, { jars }] = await Promise.all([findJava(), ensureKafkaArtifacts({ cacheDir, onProgress: onLog })]);
-  const path = await ensureArchive(java, jars, cacheDir, onLog);
-  return startCluster({ java, jars, archive: { mode: 'use', path } }, { ...options, users });
+  return startCluster(await brokerRuntime(cacheDir, onLog), { ...options, users });
+}
+
+/** What runs a broker: Java, its jars, and its class-data archive. */
+export async function brokerRuntime(cacheDir: string, onProgress: (text: string) => void): Promise<Runtime> {
+  const [java, { jars }] = await Promise.all([findJava(), ensureKafkaArtifacts({ cacheDir, onProgress })]);
+  const run = async (runtime: Runtime, dir: string) => {
+    const cluster = await startCluster(runtime, { dir: join(dir, 'kafka'), users: ['admin'] });
+    await cluster.close(DUMP_GRACE_MS);
+  };
+  const path = await ensureArchive({ java, jars, cacheDir, title: 'Kafka', run, onProgress });
+  return { java, jars, archive: { mode: 'use', path } };
 }

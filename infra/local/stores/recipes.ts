@@ -34,5 +34,19 @@ export const INFLUXD: Recipe = {
   check: ['version'],
 };
 
+/** Speaks the protocol of MongoDB, which no registry has, on SQLite: for tests and laptops. */
+export const FERRETDB: Recipe = {
+  name: 'ferretdb',
+  title: 'FerretDB',
+  version: '1.24.2',
+  sources: fileURLToPath(new URL('./ferretdb', import.meta.url)),
+  target: '.',
+  tags: ['ferretdb_no_postgresql'],
+  ldflags: '-s -w',
+  rust: false,
+  cost: 'about 3 minutes of one core',
+  check: ['--version'],
+};
+
 /** What `npm run stores` prepares. */
-export const STORES: readonly Recipe[] = [INFLUXD];
+export const STORES: readonly Recipe[] = [FERRETDB, INFLUXD];

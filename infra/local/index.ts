@@ -1,4 +1,5 @@
 export { type Connect, type ConnectOptions, startConnect } from './connect/connect.ts';
+export { workerProperties } from './connect/properties.ts';
 export { checkMachine, type MachineCheck } from './doctor.ts';
 export { type ArtifactOptions, type Artifacts, defaultCacheDir, ensureKafkaArtifacts } from './kafka/artifacts.ts';
 export type { BrokerExit, KafkaNode } from './kafka/broker.ts';

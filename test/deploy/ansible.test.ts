@@ -60,6 +60,7 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
       inventory_hostname_short: 'hub-1',
       headwater_brokers: ['kafka-1.example.org:9093'],
       headwater_influx_url: 'http://127.0.0.1:8086',
+      headwater_connect_url: 'http://127.0.0.1:8083',
     };
     const written = {
       hosts: 'localhost',
@@ -74,9 +75,14 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
     expect(done.stdout + done.stderr).toContain('failed=0');
     expect(loadHubConfig(rendered('hub.yaml')).stores).toMatchObject({
       influx: { url: 'http://127.0.0.1:8086', tokenFile: join(dir, 'tokens/hub.token') },
+      connect: { url: 'http://127.0.0.1:8083' },
     });
     expect(loadStoresConfig(rendered('stores.yaml'))).toMatchObject({
       influx: { adminTokenFile: join(dir, 'admin/influx-admin.token'), hubTokenFile: join(dir, 'tokens/hub.token') },
+      mongo: {
+        uriFile: join(dir, 'admin/mongo.properties'),
+        connect: { url: 'http://127.0.0.1:8083', replication: 3 },
+      },
     });
   });
 

@@ -154,10 +154,10 @@ describe.skipIf(!hasChromium)('the live page in Chromium', () => {
     stage.source.history(20);
     stage.source.alerting();
     await open();
-    const alert = page.locator('#alerts .rows > li', { hasText: 'More than 5 % of requests' });
+    const alert = page.locator('#alerts > .rows > li', { hasText: 'More than 5 % of requests' });
     const button = alert.getByRole('button', { name: /^Silence: More than 5 %/ });
     await button.waitFor();
-    const held = page.locator('#alerts .rows > li', { hasText: 'device pump-3' });
+    const held = page.locator('#alerts > .rows > li', { hasText: 'device pump-3' });
     expect(await held.textContent()).toContain('follows from: gateway gw-well at well');
     await page.getByRole('button', { name: 'team not reached' }).waitFor();
 

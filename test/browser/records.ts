@@ -72,7 +72,7 @@ export function alerting(
     return alertOf(now, {
       id: `device-silent/${series}@1`,
       ...about,
-      labels: { site: 'roof', gateway: gateway!, device: name! },
+      labels: { site: gateway!.replace('gw-', ''), gateway: gateway!, device: name! },
       ...more,
     });
   };

@@ -37,7 +37,7 @@ export async function takeScreenshots(
         await page.screenshot({ path: join(dir, `${name}.png`), fullPage: whole });
         if (!hasDialogs) return;
         for (const [what, open] of [
-          ['silence', page.locator('#alerts .rows button:visible').first()],
+          ['silence', page.locator('#alerts > .rows button:visible').first()],
           ['channels', page.locator('#alerts > header button')],
         ] as const) {
           await open.click();

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { HeadwaterError } from '../contract/index.ts';
 import { DEFAULT_DIR, duration, headwater, stopSignal } from './support.ts';
+import { existingStores } from './up-stores.ts';
 
 interface Options {
   for?: string;
@@ -14,6 +15,11 @@ interface Options {
   devices: string;
   jobs?: string[];
   resetStep?: string[];
+  stores?: boolean;
+  influx?: string;
+  influxTokenFile?: string;
+  mongo?: string;
+  mongoUriFile?: string;
 }
 
 export const command = new Command('up')
@@ -27,14 +33,23 @@ export const command = new Command('up')
   .option('--devices <n>', 'simulated MQTT devices', '24')
   .option('--jobs <files...>', 'TypeScript files with jobs of your own')
   .option('--reset-step <ids...>', 'forget the state of these steps of jobs first, and compute them anew')
+  .option(
+    '--stores',
+    'store results in InfluxDB and in MongoDB through Kafka Connect; `npm run stores` prepares servers once',
+  )
+  .option('--influx <url>', 'an InfluxDB that exists, instead of one of its own')
+  .option('--influx-token-file <file>', 'file with its administrator’s token')
+  .option('--mongo <uri>', 'a MongoDB that exists, instead of a FerretDB of its own; without a password')
+  .option('--mongo-uri-file <file>', 'the same with its password, in a line uri=mongodb://…; else HEADWATER_MONGO_URI')
   .addHelpText(
     'after',
-    '\nExamples:\n  headwater up\n  headwater up --for 60s --json\n  headwater up --brokers 3 --fresh',
+    '\nExamples:\n  headwater up\n  headwater up --stores\n  headwater up --for 60s --json\n  headwater up --brokers 3 --fresh',
   )
   .action(up);
 
 async function up(options: Options): Promise<void> {
   const runFor = options.for === undefined ? undefined : duration(options.for);
+  const chosen = existingStores(options, process.env);
   const { checkMachine, startPlatform, wipe } = await import('../infra/local/index.ts');
   await requireTools(checkMachine);
   const [{ checkSteps, loadJobs, resetSteps, steps }, { provision }] = await Promise.all([
@@ -65,6 +80,7 @@ async function up(options: Options): Promise<void> {
       await provision(kafka, replication, [], own);
       await resetSteps(reset, all, kafka);
     },
+    ...((chosen.influx || chosen.mongo) && { stores: { ...chosen, apply: applyStore } }),
     onProgress: tell,
   });
   const platform = await Promise.race([starting, stopped.then(() => undefined)]);
@@ -90,6 +106,12 @@ async function up(options: Options): Promise<void> {
     await platform.close();
   }
   tell('stopped');
+}
+
+async function applyStore(file: string, store: 'influx' | 'mongo'): Promise<void> {
+  const { loadStoresConfig, planStores } = await import('../hub/sinks/index.ts');
+  const config = loadStoresConfig(file);
+  for (const change of await planStores({ [store]: config[store] })) await change.apply();
 }
 
 async function requireTools(checkMachine: typeof import('../infra/local/index.ts').checkMachine): Promise<void> {

@@ -26,13 +26,17 @@ export {
   startInfluxSink,
 } from './influx/sink.ts';
 export {
+  COLLECTIONS,
   CONNECT_GROUPS,
   ConnectConfig,
   type ConnectorView,
   type ConnectView,
   type ConnectWatch,
+  connectClient,
+  connectorName,
   connectSettings,
   MongoAdminConfig,
+  planMongo,
   startConnectWatch,
   uriFileContent,
 } from './mongo/index.ts';

@@ -12,6 +12,7 @@ export { type Authority, type Certificate, type CertificateRequest, openAuthorit
 export type { Figures } from './platform/figures.ts';
 export { type Platform, type PlatformOptions, startPlatform } from './platform/platform.ts';
 export { deviceAccount, settlePorts, writeSettings } from './platform/settings.ts';
+export type { StoresOptions } from './platform/stores.ts';
 export { commandLine, startOf } from './process/identity.ts';
 export { type Lock, lock, tryLock } from './process/lock.ts';
 export { freePorts, holderOf, isFree } from './process/ports.ts';

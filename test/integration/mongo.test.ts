@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -9,7 +10,7 @@ import {
   TOPICS,
   type WebSession,
 } from '../../contract/index.ts';
-import { CONNECT_GROUPS, startConnectWatch } from '../../hub/sinks/mongo/index.ts';
+import { CONNECT_GROUPS, startConnectWatch } from '../../hub/sinks/index.ts';
 import { openConsumer, openProducer } from '../../kafka/index.ts';
 import { type DocumentBed, openDocumentBed, wantsFerretDb } from '../support/documents.ts';
 import { collect, send, until } from '../support/testbed.ts';
@@ -237,6 +238,25 @@ describe.runIf(wantsFerretDb())('MongoDB through Kafka Connect', () => {
     const problems = await bed.rest.problems({ ...config, 'connection.uri': `\${file:/etc/passwd:root}` });
     expect(problems.join()).not.toContain('/bin/');
     expect(problems.length).toBeGreaterThan(0);
+  });
+
+  test('the queries of the data model answer', async () => {
+    const page = readFileSync(new URL('../../docs/reference/data-model.md', import.meta.url), 'utf8');
+    const queries = [...page.matchAll(/```js\n(.*?)```/gs)].map(([, query]) => query!);
+    expect(queries).toHaveLength(5);
+    await put(TOPICS.alerts, 'hot/pump-3', { ...alert('firing', 0), id: 'fires' });
+    await put(TOPICS.anomalies, 'x', { ...anomaly, id: 'recent', ts: Date.now() });
+    for (const name of ['fires', 'recent']) {
+      const of = bed.collection(name === 'fires' ? 'alerts' : 'anomalies');
+      await until(name, 60, async () => (await of.countDocuments({ _id: name })) === 1);
+    }
+    const db = Object.fromEntries(
+      ['alerts', 'anomalies', 'transactions', 'sessions'].map((name) => [name, bed.collection(name)]),
+    );
+    for (const query of queries) {
+      const rows = await new Function('db', `return ${query}`)(db).toArray();
+      expect(rows.length, query).toBeGreaterThan(0);
+    }
   });
 
   test('user connect reads what becomes documents and nothing else, and writes nothing but dead letters', async () => {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient, type Collection as MongoCollection } from 'mongodb';
-import { connectClient, type MongoAdminConfig, planMongo, uriFileContent } from '../../hub/sinks/mongo/index.ts';
+import { connectClient, type MongoAdminConfig, planMongo, uriFileContent } from '../../hub/sinks/index.ts';
 import { provision } from '../../hub/topics/index.ts';
 import { type Connect, type FerretDb, hasFerretDb, startConnect, startFerretDb } from '../../infra/local/index.ts';
 import { openTestBed, type TestBed, until } from './testbed.ts';

@@ -6,6 +6,7 @@ import { startKafka } from '../kafka/start.ts';
 import { makePrivateDir } from '../private-files.ts';
 import { type Figures, readFigures } from './figures.ts';
 import { deviceAccount, type Ports, type SerialLine, settlePorts, writeSettings } from './settings.ts';
+import { type Stores, type StoresOptions, startStores } from './stores.ts';
 import { type Program, supervise } from './supervisor.ts';
 
 export interface PlatformOptions {
@@ -22,6 +23,8 @@ export interface PlatformOptions {
   readonly program: (args: readonly string[]) => { readonly command: string; readonly args: readonly string[] };
   /** Makes topics and rights as `admin`. */
   readonly provision: (settings: KafkaSettings, replication: number) => Promise<void>;
+  /** Databases that results are stored in. */
+  readonly stores?: StoresOptions;
   /** What is being done, for people. */
   readonly onProgress: (text: string) => void;
 }
@@ -48,6 +51,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   makePrivateDir(dir);
   const programs: Program[] = [];
   let kafka: KafkaCluster | undefined;
+  let stores: Stores | undefined;
 
   const run = async (name: string, args: readonly string[], ready: (line: string) => boolean) => {
     const logFile = join(dir, 'logs', `${name}.log`);
@@ -57,7 +61,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   };
   const stop = (wanted: readonly Program[]) => Promise.all(wanted.map((p) => p.stop(PROGRAM_GRACE_MS)));
   const close = async () => {
-    await stop(programs);
+    await Promise.all([stop(programs), stores?.close(PROGRAM_GRACE_MS)]);
     await kafka?.close(KAFKA_GRACE_MS);
   };
 
@@ -90,15 +94,19 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     return kafka;
   };
 
+  const startOwnStores = async () => {
+    if (options.stores) stores = await startStores(join(dir, 'stores'), options.stores, onProgress);
+  };
+
   try {
     const ports = await settlePorts(dir, options.pagePort, onProgress);
-    const started = await Promise.allSettled([startBrokers(), startSimulators(ports)]);
+    const started = await Promise.allSettled([startBrokers(), startSimulators(ports), startOwnStores()]);
     for (const result of started) if (result.status === 'rejected') throw result.reason;
     const [cluster, lines] = started.map((r) => (r as PromiseFulfilledResult<unknown>).value) as [
       KafkaCluster,
       SerialLine[],
     ];
-    const files = writeSettings(dir, cluster, ports, lines, options.jobs);
+    const files = writeSettings(dir, cluster, ports, lines, options.jobs, stores?.settings);
     onProgress('starting the gateway and the hub');
     const listening = (line: string) => line.includes('"msg":"listening"');
     const both = await Promise.allSettled([
@@ -106,6 +114,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       run('hub', ['hub', 'run', '--config', files.hub], listening),
     ]);
     for (const result of both) if (result.status === 'rejected') throw result.reason;
+
+    // After the page, which would wait for it.
+    stores?.complete(cluster, options.brokers);
 
     const page = `http://127.0.0.1:${ports.page}`;
     const figures = () =>
@@ -116,6 +127,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         memory: () => ({
           ...Object.fromEntries(programs.map((p) => [p.name, p.peakRss()])),
           ...Object.fromEntries(cluster.nodes.map((n) => [`kafka-${n.id}`, n.peakRss()])),
+          ...stores?.peakRss(),
           up: Math.round(process.resourceUsage().maxRSS / 1024),
         }),
         restarts: () => Object.fromEntries(programs.map((p) => [p.name, p.restarts()])),
@@ -125,6 +137,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       pids: () => ({
         ...Object.fromEntries(programs.map((p) => [p.name, p.pid()])),
         ...Object.fromEntries(cluster.nodes.map((n) => [`kafka-${n.id}`, n.pid])),
+        ...stores?.pids(),
       }),
       figures,
       async drain() {

@@ -62,6 +62,7 @@ export function writeSettings(
   ports: Ports,
   lines: readonly SerialLine[],
   jobs: readonly string[] = [],
+  stores: Readonly<Record<string, unknown>> = {},
 ): Files {
   const { username, passwordFile } = deviceAccount(dir);
   const cluster = { brokers: [...kafka.bootstrap], caFile: kafka.caPath };
@@ -90,9 +91,15 @@ export function writeSettings(
       hub: { id: 'hub-1', dataDir: join(dir, 'hub') },
       kafka: {
         ...cluster,
-        passwordFiles: { hub: password('hub'), sources: password('sources'), page: password('page') },
+        passwordFiles: {
+          hub: password('hub'),
+          sources: password('sources'),
+          page: password('page'),
+          ...('influx' in stores && { stores: password('stores') }),
+        },
       },
       page: { port: ports.page },
+      stores,
       jobs: [...jobs],
       sources: {
         web: [{ name: 'shop', file: simulated('access.log') }],

@@ -124,7 +124,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function settlePort(file: string, wanted: number | undefined): Promise<number> {
+/** The port that a server on this folder had last where it is free, else any free one; it is kept. */
+export async function settlePort(file: string, wanted: number | undefined): Promise<number> {
   const kept = wanted ?? Number(readIfThere(file) ?? 0);
   const port = kept > 0 && (await isFree(kept)) ? kept : (await freePorts(1))[0]!;
   writePrivate(file, `${port}\n`);

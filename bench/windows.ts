@@ -19,9 +19,9 @@ const windowsOf = (ms: number) =>
 export const minuteWindows = windowsOf(60_000);
 export const secondWindows = windowsOf(1_000);
 
-/** Runs a windows job in a process of its own, with the flags of a hub, until it has read `total` events. */
+/** Runs a windows job in a process of its own, with the flags and the environment of a hub, until it has read `total` events. */
 export const runWindows = (task: WindowsTask): Promise<WindowsAnswer> =>
-  inProcess('./windows-process.ts', task, { flags: pkg.hubFlags });
+  inProcess('./windows-process.ts', task, { flags: pkg.hubFlags, env: pkg.hubEnv });
 
 export async function run(args: string[]): Promise<void> {
   const settings = readSettings(args, { events: 1_000_000, devices: 1_000, warmUp: 0, everyMs: 1_000 });

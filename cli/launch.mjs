@@ -38,10 +38,11 @@ const [first, ...rest] = process.argv.slice(2);
 const script = first === 'exec' ? rest : [`${root}cli/main.ts`, ...process.argv.slice(2)];
 // Keeps what type stripping and compilation gave: a command starts in a third of the time and takes 30 MB less.
 const cache = join(process.env.HEADWATER_CACHE ?? join(homedir(), '.cache', 'headwater'), 'compiled');
-const flags = rest[0] === 'run' ? (JSON.parse(readFileSync(`${root}package.json`))[`${first}Flags`] ?? []) : [];
+const pkg = rest[0] === 'run' ? JSON.parse(readFileSync(`${root}package.json`, 'utf8')) : {};
+const flags = pkg[`${first}Flags`] ?? [];
 const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...flags, ...script], {
   stdio: 'inherit',
-  env: { NODE_COMPILE_CACHE: cache, ...process.env },
+  env: { NODE_COMPILE_CACHE: cache, ...pkg[`${first}Env`], ...process.env },
 });
 // Ctrl-C reaches the whole terminal group; the child decides when it is done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

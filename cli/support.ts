@@ -77,12 +77,18 @@ export function duration(text: string): number {
 
 /**
  * How a headwater command is run as a process of its own. Node sizes the nursery for short-lived objects by the machine's memory; a smaller one saves
- * 50 MB and more.
+ * 50 MB and more. What the hub is run with besides: see docs/decisions/0047-the-hubs-memory.md.
  */
-export function headwater(args: readonly string[]): { command: string; args: string[] } {
-  const flags = args[0] === 'gateway' ? pkg.gatewayFlags : pkg.hubFlags;
+export function headwater(args: readonly string[]): {
+  command: string;
+  args: string[];
+  env?: Readonly<Record<string, string>>;
+} {
+  const isGateway = args[0] === 'gateway';
+  const flags = isGateway ? pkg.gatewayFlags : pkg.hubFlags;
   return {
     command: process.execPath,
     args: [...process.execArgv, ...flags, resolve(import.meta.dirname, 'main.ts'), ...args],
+    ...(!isGateway && { env: pkg.hubEnv }),
   };
 }

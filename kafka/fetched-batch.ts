@@ -18,8 +18,10 @@ const AT = {
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
-/** Large enough for most batches: what is decompressed into several pieces is copied once more. */
+/** Room for what does not say how large it is: large enough for most batches, as what is decompressed into several pieces is copied once more. */
 const DECOMPRESSED_CHUNK = 256 * 1_024;
+/** More room than this is not made on the word of a batch alone. */
+const LARGEST_CHUNK = 4 * 1_048_576;
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
 /**
@@ -123,10 +125,24 @@ function decompress(bytes: Buffer, codec: number): Buffer {
     case 1:
       return gunzipSync(bytes, { chunkSize: DECOMPRESSED_CHUNK });
     case 4:
-      return zstdDecompressSync(bytes, { chunkSize: DECOMPRESSED_CHUNK });
+      return zstdDecompressSync(bytes, { chunkSize: roomFor(bytes) });
     default:
       throw unknown(`compression ${codec === 2 ? 'snappy' : codec === 3 ? 'lz4' : codec}`);
   }
+}
+
+/**
+ * How large a buffer to decompress a zstd frame into: as large as its header says, and one more, by which it shows that there is no more to come. Larger
+ * ones would stay as long as the records in them.
+ */
+function roomFor(frame: Buffer): number {
+  // RFC 8878, 3.1.1: magic number, descriptor, window unless it is a single segment, dictionary id, size.
+  const descriptor = frame[4]!;
+  const at = 5 + ((descriptor & 0x20) === 0 ? 1 : 0) + [0, 1, 2, 4][descriptor & 3]!;
+  const bytes = [(descriptor & 0x20) === 0 ? 0 : 1, 2, 4, 8][descriptor >> 6]!;
+  if (bytes === 0 || bytes === 8 || at + bytes > frame.length) return DECOMPRESSED_CHUNK;
+  const size = frame.readUIntLE(at, bytes) + (bytes === 2 ? 256 : 0);
+  return Math.min(Math.max(size + 1, 64), LARGEST_CHUNK);
 }
 
 function unknown(what: string): HeadwaterError {

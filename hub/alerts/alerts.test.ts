@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Alert } from '../../contract/index.ts';
-import { compile } from '../../streams/core/index.ts';
+import { bytesOf, compile } from '../../streams/core/index.ts';
 import { Bench } from '../../streams/testing/index.ts';
 import { alerts, loadRules } from './index.ts';
 
@@ -227,7 +227,8 @@ test('an alert whose rule was taken away is resolved', () => {
   const task = judge!.createTask(0);
   expect(bench.take('alerts')).toHaveLength(2);
   for (const [offset, record] of bench.takeRecords('hub.alerts.by-rule').entries()) {
-    const { key, value, headers = {} } = record;
+    const { key, headers = {} } = record;
+    const value = bytesOf(record.value);
     task.process('hub.alerts.by-rule', { key, value, headers, partition: 0, offset, appendedAt: at(50) });
   }
   const heir = other!.createTask(0);

@@ -1,11 +1,3 @@
-import type { Aggregate } from './aggregates.ts';
-import { DecimalGreatest, DecimalSum, decimalOf } from './decimals.ts';
-import { Distinct } from './distinct.ts';
-import { compileExpression, type Evaluate, type Expression } from './expressions.ts';
-import { First, Last } from './first-last.ts';
-import { Quantiles } from './quantiles.ts';
-import { Top } from './top.ts';
-
 /**
  * Collects one input over a window. The order of adding does not matter, but for the last digits of floating-point sums and a `top` of more values than it
  * counts; merging two gives what one would hold that was given the records of both.
@@ -22,12 +14,21 @@ export interface Accumulator {
   save(): unknown;
 }
 
-interface AccumulatorClass {
-  new (): Accumulator;
-  load(saved: never): Accumulator;
+/** One of numbers alone: it can be kept in cells of a table, and taken from there when it is needed. */
+export interface Numeric extends Accumulator {
+  read(cells: Float64Array, at: number): void;
+  write(cells: Float64Array, at: number): void;
 }
 
-class Count implements Accumulator {
+export interface AccumulatorClass {
+  new (): Accumulator;
+  load(saved: never): Accumulator;
+  /** How many cells those of numbers alone take. */
+  readonly cells?: number;
+}
+
+export class Count implements Numeric {
+  static readonly cells = 1;
   n = 0;
   static load(n: number): Count {
     return Object.assign(new Count(), { n });
@@ -38,12 +39,19 @@ class Count implements Accumulator {
   merge(other: Count): void {
     this.n += other.n;
   }
+  read(cells: Float64Array, at: number): void {
+    this.n = cells[at]!;
+  }
+  write(cells: Float64Array, at: number): void {
+    cells[at] = this.n;
+  }
   save(): unknown {
     return this.n;
   }
 }
 
-class Sum implements Accumulator {
+export class Sum implements Numeric {
+  static readonly cells = 2;
   n = 0;
   sum = 0;
   static load([n, sum]: [number, number]): Sum {
@@ -58,12 +66,21 @@ class Sum implements Accumulator {
     this.n += other.n;
     this.sum += other.sum;
   }
+  read(cells: Float64Array, at: number): void {
+    this.n = cells[at]!;
+    this.sum = cells[at + 1]!;
+  }
+  write(cells: Float64Array, at: number): void {
+    cells[at] = this.n;
+    cells[at + 1] = this.sum;
+  }
   save(): unknown {
     return [this.n, this.sum];
   }
 }
 
-class Least implements Accumulator {
+export class Least implements Numeric {
+  static readonly cells = 1;
   value: number | null = null;
   static load(value: number | null): Least {
     return Object.assign(new Least(), { value });
@@ -74,12 +91,19 @@ class Least implements Accumulator {
   merge(other: Least): void {
     this.add(other.value);
   }
+  read(cells: Float64Array, at: number): void {
+    this.value = Number.isNaN(cells[at]!) ? null : cells[at]!;
+  }
+  write(cells: Float64Array, at: number): void {
+    cells[at] = this.value ?? Number.NaN;
+  }
   save(): unknown {
     return this.value;
   }
 }
 
-class Greatest implements Accumulator {
+export class Greatest implements Numeric {
+  static readonly cells = 1;
   value: number | null = null;
   static load(value: number | null): Greatest {
     return Object.assign(new Greatest(), { value });
@@ -90,12 +114,19 @@ class Greatest implements Accumulator {
   merge(other: Greatest): void {
     this.add(other.value);
   }
+  read(cells: Float64Array, at: number): void {
+    this.value = Number.isNaN(cells[at]!) ? null : cells[at]!;
+  }
+  write(cells: Float64Array, at: number): void {
+    cells[at] = this.value ?? Number.NaN;
+  }
   save(): unknown {
     return this.value;
   }
 }
 
-class Extent implements Accumulator {
+export class Extent implements Numeric {
+  static readonly cells = 2;
   least = Infinity;
   greatest = -Infinity;
   static load(saved: [number, number] | null): Extent {
@@ -111,13 +142,22 @@ class Extent implements Accumulator {
     this.least = Math.min(this.least, other.least);
     this.greatest = Math.max(this.greatest, other.greatest);
   }
+  read(cells: Float64Array, at: number): void {
+    this.least = cells[at]!;
+    this.greatest = cells[at + 1]!;
+  }
+  write(cells: Float64Array, at: number): void {
+    cells[at] = this.least;
+    cells[at + 1] = this.greatest;
+  }
   save(): unknown {
     return this.least > this.greatest ? null : [this.least, this.greatest];
   }
 }
 
 /** Welford (1962); merged after Chan, Golub and LeVeque (1979). */
-class Moments implements Accumulator {
+export class Moments implements Numeric {
+  static readonly cells = 3;
   n = 0;
   mean = 0;
   m2 = 0;
@@ -139,12 +179,23 @@ class Moments implements Accumulator {
     this.mean += (delta * other.n) / n;
     this.n = n;
   }
+  read(cells: Float64Array, at: number): void {
+    this.n = cells[at]!;
+    this.mean = cells[at + 1]!;
+    this.m2 = cells[at + 2]!;
+  }
+  write(cells: Float64Array, at: number): void {
+    cells[at] = this.n;
+    cells[at + 1] = this.mean;
+    cells[at + 2] = this.m2;
+  }
   save(): unknown {
     return [this.n, this.mean, this.m2];
   }
 }
 
-class Share implements Accumulator {
+export class Share implements Numeric {
+  static readonly cells = 2;
   n = 0;
   hits = 0;
   static load([n, hits]: [number, number]): Share {
@@ -158,105 +209,15 @@ class Share implements Accumulator {
     this.n += other.n;
     this.hits += other.hits;
   }
+  read(cells: Float64Array, at: number): void {
+    this.n = cells[at]!;
+    this.hits = cells[at + 1]!;
+  }
+  write(cells: Float64Array, at: number): void {
+    cells[at] = this.n;
+    cells[at + 1] = this.hits;
+  }
   save(): unknown {
     return [this.n, this.hits];
   }
-}
-
-const ACCUMULATORS: Record<Aggregate['fn'], AccumulatorClass> = {
-  count: Count,
-  sum: Sum,
-  mean: Sum,
-  min: Least,
-  max: Greatest,
-  range: Extent,
-  variance: Moments,
-  first: First,
-  last: Last,
-  share: Share,
-  distinct: Distinct,
-  quantile: Quantiles,
-  top: Top,
-  sumDecimal: DecimalSum,
-  maxDecimal: DecimalGreatest,
-};
-
-function result(aggregate: Aggregate, accumulator: Accumulator): unknown {
-  switch (aggregate.fn) {
-    case 'count':
-      return (accumulator as Count).n;
-    case 'sum': {
-      const { n, sum } = accumulator as Sum;
-      return n === 0 ? null : sum;
-    }
-    case 'mean': {
-      const { n, sum } = accumulator as Sum;
-      return n === 0 ? null : sum / n;
-    }
-    case 'variance': {
-      const { n, m2 } = accumulator as Moments;
-      return n === 0 ? null : m2 / n;
-    }
-    case 'share': {
-      const { n, hits } = accumulator as Share;
-      return n === 0 ? null : hits / n;
-    }
-    case 'quantile':
-      return (accumulator as Quantiles).at(aggregate.q);
-    case 'range': {
-      const { least, greatest } = accumulator as Extent;
-      return least > greatest ? null : greatest - least;
-    }
-    case 'top':
-      return (accumulator as Top).ranked(aggregate.k);
-    case 'distinct':
-      return (accumulator as Distinct).estimate();
-    case 'sumDecimal':
-    case 'maxDecimal':
-      return accumulator.save();
-    default:
-      return (accumulator as Least | Greatest | First | Last).value;
-  }
-}
-
-/** The aggregates of a window, compiled. Those that can be had from one accumulator share it, as mean and sum do, or several quantiles. */
-export interface Aggregation {
-  /** One for each accumulator. */
-  readonly inputs: readonly Evaluate[];
-  start(): Accumulator[];
-  load(saved: readonly unknown[]): Accumulator[];
-  results(accumulators: readonly Accumulator[]): Record<string, unknown>;
-}
-
-/** What cannot be added must show before anything of its record is. */
-function compileInput(kind: AccumulatorClass, input: Expression | undefined): Evaluate {
-  if (input === undefined) return () => null;
-  const evaluate = compileExpression(input);
-  return kind === DecimalSum || kind === DecimalGreatest ? (value) => decimalOf(evaluate(value)) : evaluate;
-}
-
-export function compileAggregates(aggregates: Readonly<Record<string, Aggregate>>): Aggregation {
-  const kinds: AccumulatorClass[] = [];
-  const inputs: Evaluate[] = [];
-  const shared = new Map<string, number>();
-  const columns = Object.entries(aggregates).map(([name, aggregate]) => {
-    const kind = ACCUMULATORS[aggregate.fn];
-    const input = 'input' in aggregate ? aggregate.input : undefined;
-    const sharing = `${kind.name} ${JSON.stringify(input)}`;
-    let index = shared.get(sharing);
-    if (index === undefined) {
-      index = kinds.length;
-      shared.set(sharing, index);
-      kinds.push(kind);
-      inputs.push(compileInput(kind, input));
-    }
-    return { name, aggregate, index };
-  });
-  return {
-    inputs,
-    start: () => kinds.map((Kind) => new Kind()),
-    load: (saved) => kinds.map((kind, i) => kind.load(saved[i] as never)),
-    results: (accumulators) =>
-      Object.fromEntries(columns.map(({ name, aggregate, index }) => [name, result(aggregate, accumulators[index]!)])),
-  };
 }

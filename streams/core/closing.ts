@@ -1,7 +1,7 @@
 import { Agenda } from './agenda.ts';
 import type { Origin } from './event-time.ts';
 import type { Series, SeriesStore } from './series.ts';
-import type { Due, Window } from './window.ts';
+import type { Window } from './window.ts';
 
 /** A window whose time is over waits this long, in event time, for more before it is put out again. */
 const REFINE_MS = 2_000;
@@ -30,7 +30,6 @@ export class Closing {
   readonly #earlyEveryMs: number;
   readonly #putOutOne: ClosingOptions['putOut'];
   readonly #agendas = new Map<Origin, Agendas>();
-  #lastDue: Due = { watermark: 'live', at: 0 };
 
   constructor({ store, rememberMs, earlyEveryMs, putOut }: ClosingOptions) {
     this.#store = store;
@@ -64,18 +63,13 @@ export class Closing {
       if (due?.watermark === 'complete' && due.at >= complete) return;
       at = complete + REFINE_MS;
     }
-    if (due !== null && due.watermark === watermark && due.at <= at) window.due = this.#dueAt(watermark, at);
+    if (due !== null && due.watermark === watermark && due.at <= at) window.due = this.#store.due(watermark, at);
     else this.#due(window, watermark, at);
   }
 
   #due(window: Window, watermark: 'live' | 'complete', at: number): void {
-    window.due = this.#dueAt(watermark, at);
+    window.due = this.#store.due(watermark, at);
     this.#agendasOf(window.series.origin)[watermark].add(at, window);
-  }
-
-  #dueAt(watermark: 'live' | 'complete', at: number): Due {
-    if (this.#lastDue.watermark !== watermark || this.#lastDue.at !== at) this.#lastDue = { watermark, at };
-    return this.#lastDue;
   }
 
   #agendasOf(origin: Origin): Agendas {
@@ -151,13 +145,18 @@ export class Closing {
   }
 
   /** Takes up what was restored. */
-  settle(series: readonly Series[], windows: readonly Window[]): void {
-    for (const window of windows) {
-      this.opened(window);
-      const { due } = window;
-      if (due !== null) this.#agendasOf(window.series.origin)[due.watermark].add(due.at, window);
+  settle(): void {
+    for (const series of this.#store.all()) {
+      const agendas = this.#agendasOf(series.origin);
+      if (series.windows === 0) agendas.series.add(series.keepUntil, series);
+      for (const { windows } of series.slots) {
+        for (const window of windows) {
+          agendas.windows.add(window.keepUntil, window);
+          const { due } = window;
+          if (due !== null) agendas[due.watermark].add(due.at, window);
+        }
+      }
     }
-    for (const one of series) if (one.windows === 0) this.#agendasOf(one.origin).series.add(one.keepUntil, one);
   }
 }
 

@@ -59,4 +59,12 @@ export type {
   WindowSize,
   WindowsTo,
 } from './plan.ts';
-export type { InputRecord, OutputRecord, StateChange, Step, Task, TaskFigures } from './task.ts';
+export {
+  bytesOf,
+  type InputRecord,
+  type OutputRecord,
+  type StateChange,
+  type Step,
+  type Task,
+  type TaskFigures,
+} from './task.ts';

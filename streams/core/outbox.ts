@@ -1,5 +1,5 @@
 import { CONTRACT_VERSION, type DeadLetter, encode, HEADER, type Late, TOPICS } from '../../contract/index.ts';
-import type { InputRecord, OutputRecord } from './task.ts';
+import { bytesOf, type InputRecord, type OutputRecord } from './task.ts';
 import type { TooLate } from './windows.ts';
 
 /** Original bytes kept in a dead letter. */
@@ -25,13 +25,14 @@ export class Outbox {
 
   readonly put = (output: OutputRecord): void => {
     const { topic, key, value } = output;
-    const bytes = (key?.length ?? 0) * 3 + (value?.length ?? 0);
+    const bytes =
+      (key?.length ?? 0) * 3 + (typeof value === 'string' ? Buffer.byteLength(value) : (value?.length ?? 0));
     if (bytes <= MOST_BYTES) {
       this.#outputs.push(output);
       return;
     }
     const reason = `what is to go to ${topic} has ${bytes} bytes; Kafka takes at most ${MOST_BYTES}`;
-    this.#letter(`${this.#step}:${topic}`, 'RESULT_TOO_LARGE', reason, value, this.#now);
+    this.#letter(`${this.#step}:${topic}`, 'RESULT_TOO_LARGE', reason, bytesOf(value), this.#now);
   };
 
   take(): OutputRecord[] {

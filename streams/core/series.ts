@@ -1,12 +1,13 @@
-import type { Aggregation } from './accumulators.ts';
+import type { Aggregation } from './aggregation.ts';
+import { Collected } from './collected.ts';
 import type { Origin } from './event-time.ts';
-import type { StateChange } from './task.ts';
-import { collected, type Merged, type Span, Window } from './window.ts';
+import { type Due, type Span, Window } from './window.ts';
 
 export interface Series {
   readonly name: string;
   readonly origin: Origin;
-  readonly columns: readonly unknown[];
+  /** Undefined where its name is the only one. */
+  readonly columns: readonly unknown[] | undefined;
   /** One for each size. */
   readonly slots: readonly Slot[];
   windows: number;
@@ -24,17 +25,6 @@ export interface Slot {
   /** End of the latest window forgotten. */
   forgottenUntil: number;
 }
-
-type SavedSeries = [origin: string, columns: unknown[], forgottenUntil: number[], keepUntil: number];
-type SavedWindow = [
-  revision: number,
-  keepUntil: number,
-  due: ['live' | 'complete', number] | null,
-  state: unknown[],
-  // Of a session.
-  end?: number,
-  merged?: readonly Merged[],
-];
 
 /** Of one size, how many spans are known at a time. */
 const SPANS = 64;
@@ -65,21 +55,22 @@ function placeOf({ windows }: Slot, start: number): number {
   return low;
 }
 
-/** The state of a step's windows, and what of it changed. */
+/** The state of a step's windows, and what of it changed; see `saved-series.ts` for how it is saved. */
 export class SeriesStore {
+  readonly collected: Collected;
   readonly #kinds: readonly Kind[];
-  readonly #aggregation: Aggregation;
   readonly #series = new Map<string, Series>();
   /** Those last given to windows, SPANS of each size, by when they begin. */
   readonly #spans: (Span | undefined)[];
+  #lastDue: Due = { watermark: 'live', at: 0 };
   #changedSeries: Series[] = [];
   #changedWindows: Window[] = [];
   #windows = 0;
 
   constructor(kinds: readonly Kind[], aggregation: Aggregation) {
+    this.collected = new Collected(aggregation);
     this.#kinds = kinds;
     this.#spans = Array.from({ length: kinds.length * SPANS }, () => undefined);
-    this.#aggregation = aggregation;
   }
 
   /** Series and their windows. */
@@ -91,29 +82,32 @@ export class SeriesStore {
     return this.#series.get(name);
   }
 
-  create(name: string, origin: Origin, columns: readonly unknown[]): Series {
+  all(): Iterable<Series> {
+    return this.#series.values();
+  }
+
+  create(name: string, origin: Origin, columns: readonly unknown[] | undefined): Series {
     const slots = this.#kinds.map(() => ({ windows: [], last: undefined, forgottenUntil: 0 }));
     const series = { name, origin, columns, slots, windows: 0, keepUntil: 0, forgotten: false, changed: false };
     this.#series.set(name, series);
     return series;
   }
 
-  createWindow(series: Series, size: number, start: number, keepUntil: number, saved?: SavedWindow): Window {
-    const window = new Window(series, this.#span(size, start, keepUntil, saved?.[4]), this.#stateOf(saved));
-    if (saved !== undefined) {
-      const [revision, , due, , , merged] = saved;
-      window.revision = revision;
-      if (due !== null) window.due = { watermark: due[0], at: due[1] };
-      if (merged !== undefined) window.merged = merged;
-    }
-    const slot = series.slots[size]!;
-    slot.windows = slot.windows.toSpliced(placeOf(slot, start), 0, window);
+  /** @param saved what it had collected before */
+  createWindow(series: Series, span: Span, saved?: readonly unknown[]): Window {
+    const window = new Window(series, span, this.collected.create(saved));
+    const slot = series.slots[span.size]!;
+    const { windows } = slot;
+    // Most begin after all others.
+    const latest = windows.length === 0 || windows[windows.length - 1]!.start < span.start;
+    slot.windows = latest ? [...windows, window] : windows.toSpliced(placeOf(slot, span.start), 0, window);
     series.windows++;
     this.#windows++;
     return window;
   }
 
-  #span(size: number, start: number, keepUntil: number, sessionEnd: number | undefined): Span {
+  /** Where a window lies in time. @param sessionEnd of a session: its last record and the gap */
+  span(size: number, start: number, keepUntil: number, sessionEnd?: number): Span {
     const { ms, advanceMs, session } = this.#kinds[size]!;
     const end = sessionEnd ?? start + ms;
     if (session) return { size, start, end, closesAt: end + 1, keepUntil };
@@ -125,9 +119,10 @@ export class SeriesStore {
     return span;
   }
 
-  #stateOf(saved: SavedWindow | undefined): Window['state'] {
-    if (saved === undefined) return this.#aggregation.start();
-    return saved[2] === null ? JSON.stringify(saved[3]) : this.#aggregation.load(saved[3]);
+  /** Many windows share one. */
+  due(watermark: Due['watermark'], at: number): Due {
+    if (this.#lastDue.watermark !== watermark || this.#lastDue.at !== at) this.#lastDue = { watermark, at };
+    return this.#lastDue;
   }
 
   /** A window's time is over, and that of all its series could still put into it. */
@@ -138,14 +133,14 @@ export class SeriesStore {
     this.changedSeries(window.series);
   }
 
-  /** Adds what one window collected to another. */
-  merge(window: Window, other: Window): void {
-    const parts = collected(other, this.#aggregation);
-    for (const [i, accumulator] of collected(window, this.#aggregation).entries()) accumulator.merge(parts[i]!);
-  }
-
   /** A session has become part of another. */
   dropWindow(window: Window): void {
+    this.drop(window);
+    this.changed(window);
+  }
+
+  /** Removes a window, without a change to save. */
+  drop(window: Window): void {
     const { series } = window;
     const slot = series.slots[window.size]!;
     slot.windows = slot.windows.toSpliced(placeOf(slot, window.start), 1);
@@ -153,7 +148,13 @@ export class SeriesStore {
     series.windows--;
     this.#windows--;
     window.forgotten = true;
-    this.changed(window);
+    this.collected.free(window.row);
+  }
+
+  /** Removes a series, without a change to save. */
+  remove(name: string): void {
+    for (const { windows } of this.#series.get(name)?.slots ?? []) for (const window of windows) this.drop(window);
+    this.#series.delete(name);
   }
 
   forgetSeries(series: Series): void {
@@ -174,81 +175,14 @@ export class SeriesStore {
     this.#changedSeries.push(series);
   }
 
-  *takeChanges(): Iterable<StateChange> {
-    const [series, windows] = [this.#changedSeries, this.#changedWindows];
+  /** What changed since the last call. Of what was forgotten and began anew the earlier is not among it. */
+  takeChanged(): { series: Series[]; windows: Window[] } {
+    const series = this.#changedSeries.filter((one) => !one.forgotten || !this.#series.has(one.name));
+    const windows = this.#changedWindows;
+    for (const one of this.#changedSeries) one.changed = false;
+    for (const one of windows) one.changed = false;
     this.#changedSeries = [];
     this.#changedWindows = [];
-    for (const one of series) {
-      one.changed = false;
-      // One that was forgotten and began anew has its own entry under the same key.
-      if (!one.forgotten) yield saveSeries(one);
-      else if (!this.#series.has(one.name)) yield { key: `s/${one.name}`, value: undefined };
-    }
-    for (const one of windows) {
-      one.changed = false;
-      yield saveWindow(one);
-    }
+    return { series, windows };
   }
-
-  *snapshot(): Iterable<StateChange> {
-    for (const series of this.#series.values()) {
-      yield saveSeries(series);
-      for (const slot of series.slots) for (const window of slot.windows) yield saveWindow(window);
-    }
-  }
-
-  /** Takes the entries of `snapshot`. @returns all series and windows */
-  load(
-    series: readonly StateChange[],
-    windows: readonly StateChange[],
-    origin: (name: string) => Origin,
-  ): { series: Series[]; windows: Window[] } {
-    for (const { key, value } of series) {
-      const [originName, columns, forgottenUntil, keepUntil] = value as SavedSeries;
-      const one = this.create(key.slice(2), origin(originName), columns);
-      one.keepUntil = keepUntil;
-      for (const [i, until] of forgottenUntil.entries()) one.slots[i]!.forgottenUntil = until;
-    }
-    const loaded = windows.map(({ key, value }) => {
-      const start = key.indexOf('/', 2) + 1;
-      const name = key.indexOf('/', start) + 1;
-      const saved = value as SavedWindow;
-      const of = this.#series.get(key.slice(name))!;
-      return this.createWindow(
-        of,
-        Number(key.slice(2, start - 1)),
-        Number(key.slice(start, name - 1)),
-        saved[1],
-        saved,
-      );
-    });
-    return { series: [...this.#series.values()], windows: loaded };
-  }
-}
-
-/** Whether an entry is a series'; the others are windows'. */
-export function isSeries({ key }: StateChange): boolean {
-  return key.startsWith('s/');
-}
-
-function saveSeries({ name, origin, columns, slots, keepUntil }: Series): StateChange {
-  return { key: `s/${name}`, value: [origin.name, columns, slots.map((slot) => slot.forgottenUntil), keepUntil] };
-}
-
-function saveWindow(window: Window): StateChange {
-  const { series, size, start, end, closesAt, revision, keepUntil, due, merged, forgotten } = window;
-  const key = `w/${size}/${start}/${series.name}`;
-  if (forgotten) return { key, value: undefined };
-  const state = savedState(window);
-  const value: SavedWindow = [revision, keepUntil, due && [due.watermark, due.at], state];
-  if (closesAt !== end) value.push(end, merged);
-  return { key, value };
-}
-
-/** What a window collected, as it is saved. One that waits for nothing keeps it so. */
-function savedState(window: Window): unknown[] {
-  if (typeof window.state === 'string') return JSON.parse(window.state);
-  const saved = window.state.map((accumulator) => accumulator.save());
-  if (window.due === null) window.state = JSON.stringify(saved);
-  return saved;
 }

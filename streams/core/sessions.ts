@@ -28,7 +28,7 @@ export function openSession(
 ): Window {
   const [earliest] = near;
   if (earliest !== undefined && earliest.start <= ts) return earliest;
-  return store.createWindow(series, size, ts, series.origin.complete + keepMs);
+  return store.createWindow(series, store.span(size, ts, series.origin.complete + keepMs));
 }
 
 /** Makes the others `near` part of a session, which reaches at least to `end`. */
@@ -43,7 +43,7 @@ export function growSession(
   let keepUntil = session.keepUntil;
   for (const other of near) {
     if (other === session) continue;
-    store.merge(session, other);
+    store.collected.merge(session.row, other.row);
     last = Math.max(last, other.end);
     keepUntil = Math.max(keepUntil, other.keepUntil);
     const putOut: Merged[] = other.revision > 0 ? [[other.start, other.end, other.revision]] : [];

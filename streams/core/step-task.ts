@@ -4,6 +4,7 @@ import { EventTime, type Origin } from './event-time.ts';
 import type { Row, Sink } from './operators.ts';
 import { Outbox } from './outbox.ts';
 import type { Node } from './plan.ts';
+import { SAVED_LETTERS } from './saved-series.ts';
 import { sourceReader } from './source-reader.ts';
 import { Tables } from './tables.ts';
 import type { InputRecord, OutputRecord, StateChange, Task, TaskFigures } from './task.ts';
@@ -27,10 +28,9 @@ const LETTERS: Readonly<Record<string, keyof Parts>> = {
   u: 'upstreams',
   o: 'times',
   t: 'tables',
-  s: 'windows',
-  w: 'windows',
   p: 'processes',
   j: 'joins',
+  ...Object.fromEntries(Array.from(SAVED_LETTERS, (letter) => [letter, 'windows' as const])),
 };
 
 interface Parts {

@@ -13,6 +13,8 @@ interface Held {
   readonly offset: number;
   readonly value: unknown;
   matched: boolean;
+  /** No longer held. */
+  gone: boolean;
 }
 
 /** The records of a key, the earliest first, and when the first of them is to be let go. */
@@ -102,7 +104,7 @@ export class StreamJoin implements Passage {
       this.#options.late(late, this.#options.topics[index], row);
       return true;
     }
-    const held: Held = { id: this.#nextId++, ts, appendedAt, offset, value, matched: false };
+    const held: Held = { id: this.#nextId++, ts, appendedAt, offset, value, matched: false, gone: false };
     const partners = theirs.keys.get(key)?.records ?? [];
     for (let i = firstFrom(partners, windowStart); i < partners.length && partners[i]!.ts <= last; i++) {
       const partner = partners[i]!;
@@ -191,6 +193,7 @@ export class StreamJoin implements Passage {
       const over = of.records.splice(0, firstFrom(of.records, settled - on.onMs));
       this.#held -= over.length;
       for (const held of over) {
+        held.gone = true;
         this.#changed.set(nameOf(on, key, held), undefined);
         if (on.alone && !held.matched) alone.push({ side: on.index, key, held });
       }
@@ -211,8 +214,10 @@ export class StreamJoin implements Passage {
   *snapshot(): Iterable<StateChange> {
     yield { key: 'j', value: this.#settled };
     for (const one of this.#sides) {
-      for (const [key, { records }] of one.keys)
-        for (const held of records) yield { key: nameOf(one, key, held), value: save(held) };
+      for (const [key, { records }] of one.keys) {
+        // Some may be let go, and others come, while this waits for the next commit.
+        for (const held of [...records]) if (!held.gone) yield { key: nameOf(one, key, held), value: save(held) };
+      }
     }
   }
 
@@ -236,7 +241,7 @@ export class StreamJoin implements Passage {
       const { keys } = this.#sides[Number(index)]!;
       const key = name.slice(4 + index.length + id.length);
       const [ts, appendedAt, offset, matched, of] = value as SavedHeld;
-      const held = { id: Number(id), ts, appendedAt, offset, value: of, matched: matched === 1 };
+      const held = { id: Number(id), ts, appendedAt, offset, value: of, matched: matched === 1, gone: false };
       this.#nextId = Math.max(this.#nextId, held.id + 1);
       const known = keys.get(key);
       if (known === undefined) keys.set(key, { records: [held], due: Infinity });

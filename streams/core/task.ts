@@ -12,13 +12,19 @@ export interface InputRecord {
 export interface OutputRecord {
   readonly topic: string;
   readonly key: string | null;
-  readonly value: Buffer | null;
+  /** Text becomes bytes only where the record is sent. */
+  readonly value: Buffer | string | null;
   readonly headers?: Readonly<Record<string, string>>;
   /** Given only where every partition must hear of it, such as a watermark sent downstream; otherwise the key decides. */
   readonly partition?: number;
 }
 
-/** One entry of a task's state; `value` is plain JSON, undefined where the entry was deleted. */
+/** A value as it is sent. */
+export function bytesOf(value: OutputRecord['value']): Buffer | null {
+  return typeof value === 'string' ? Buffer.from(value) : value;
+}
+
+/** A change of a task's state, or a part of it as it is; `value` is plain JSON, undefined where what the key names was deleted. */
 export interface StateChange {
   readonly key: string;
   readonly value: unknown;
@@ -53,9 +59,12 @@ export interface Task {
    * anything else is asked of the task.
    */
   takeChanges(): Iterable<StateChange>;
-  /** The whole state. */
+  /** The whole state. The task may go on between two of its parts: each shows what it shows as it is when it is asked for. */
   snapshot(): Iterable<StateChange>;
-  /** Takes up the state of an earlier life, before the first `process`: each entry once, as it last was, in any order. */
+  /**
+   * Takes up the state of an earlier life, before the first `process`, in one or more calls: what was taken from it in its order, from its beginning or
+   * from that of a snapshot on. Parts of a snapshot may lie between changes: each where it was asked for, or before changes that it shows already.
+   */
   restore(changes: Iterable<StateChange>): void;
   figures?(): TaskFigures;
 }

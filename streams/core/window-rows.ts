@@ -1,9 +1,10 @@
-import { CONTRACT_VERSION, encode, HEADER } from '../../contract/index.ts';
-import type { Aggregation } from './accumulators.ts';
+import { CONTRACT_VERSION, HEADER } from '../../contract/index.ts';
+import type { Aggregation } from './aggregation.ts';
+import type { Collected } from './collected.ts';
 import { compileExpression } from './expressions.ts';
 import type { WindowsTo } from './plan.ts';
 import type { OutputRecord } from './task.ts';
-import { collected, type Window } from './window.ts';
+import type { Window } from './window.ts';
 
 const HEADERS = { [HEADER.version]: CONTRACT_VERSION };
 
@@ -14,6 +15,7 @@ const HEADERS = { [HEADER.version]: CONTRACT_VERSION };
 export function windowRows(
   { by, sizes, derive = {}, having, emit }: WindowsTo,
   aggregation: Aggregation,
+  collected: Collected,
   put: (output: OutputRecord) => void,
 ): (window: Window, early: boolean) => boolean {
   const names = Object.keys(by);
@@ -33,17 +35,18 @@ export function windowRows(
       if (emit !== undefined) row.early = early;
       // Only a session closes after its end.
       if (closesAt !== end) row.mergedInto = mergedInto;
-      for (let i = 0; i < names.length; i++) row[names[i]!] = series.columns[i];
+      for (let i = 0; i < names.length; i++)
+        row[names[i]!] = series.columns === undefined ? series.name : series.columns[i];
       Object.assign(row, results);
       for (const [name, of] of derived) row[name] = of(row);
       return row;
     };
-    const row = rowOf(start, end, revision, aggregation.results(collected(window, aggregation)), null);
+    const row = rowOf(start, end, revision, aggregation.results(collected.of(window.row)), null);
     // Whoever knows a window, or a session that is now part of it, is told what becomes of it.
     const isNew = revision === 0 && merged.length === 0;
     if (isNew && fulfils !== undefined && fulfils(row) !== true) return false;
     const topic = sizes[window.size]!.to.name;
-    const write = (one: object) => put({ topic, key: series.name, value: encode(one), headers: HEADERS });
+    const write = (one: object) => put({ topic, key: series.name, value: JSON.stringify(one), headers: HEADERS });
     for (const [mergedStart, mergedEnd, next] of merged) write(rowOf(mergedStart, mergedEnd, next, nothing, start));
     window.merged = [];
     write(row);

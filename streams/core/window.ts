@@ -1,4 +1,3 @@
-import type { Accumulator, Aggregation } from './accumulators.ts';
 import type { Series } from './series.ts';
 
 /** When a window that changed is to be put out: as soon as that watermark of its origin reaches `at`. Many windows share one. */
@@ -29,8 +28,8 @@ export class Window {
   readonly series: Series;
   /** Shared: replaced, not changed, where a session grows. */
   span: Span;
-  /** What it collected; as JSON while nothing more is expected, which takes a quarter of the memory. See `collected`. */
-  state: readonly Accumulator[] | string;
+  /** What it collected is in this row; see `Collected`. */
+  readonly row: number;
   /** Of the next result. */
   revision = 0;
   /** Null while nothing came since it was last put out. */
@@ -40,10 +39,10 @@ export class Window {
   forgotten = false;
   changed = false;
 
-  constructor(series: Series, span: Span, state: Window['state']) {
+  constructor(series: Series, span: Span, row: number) {
     this.series = series;
     this.span = span;
-    this.state = state;
+    this.row = row;
   }
 
   get size(): number {
@@ -65,10 +64,4 @@ export class Window {
   get keepUntil(): number {
     return this.span.keepUntil;
   }
-}
-
-/** What a window collected, to be added to. */
-export function collected(window: Window, aggregation: Aggregation): readonly Accumulator[] {
-  if (typeof window.state === 'string') window.state = aggregation.load(JSON.parse(window.state));
-  return window.state;
 }

@@ -1,12 +1,13 @@
-import { type Aggregation, compileAggregates } from './accumulators.ts';
+import { type Aggregation, compileAggregates } from './aggregation.ts';
 import { Closing } from './closing.ts';
 import type { Origin } from './event-time.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
 import type { WindowSize, WindowsTo } from './plan.ts';
-import { isSeries, type Kind, type Series, SeriesStore, type Slot, windowAt } from './series.ts';
+import { restoreSaved, saveAll, saveChanges } from './saved-series.ts';
+import { type Kind, type Series, SeriesStore, type Slot, windowAt } from './series.ts';
 import { growSession, isInside, openSession, touching } from './sessions.ts';
 import type { InputRecord, OutputRecord, StateChange } from './task.ts';
-import { collected, type Window } from './window.ts';
+import type { Window } from './window.ts';
 import { windowRows } from './window-rows.ts';
 
 /** Why a record is late: the window that takes nothing any more. */
@@ -45,7 +46,6 @@ export class Windows {
   readonly #inputs: unknown[];
   readonly #store: SeriesStore;
   readonly #closing: Closing;
-  #restored: { readonly series: StateChange[]; readonly windows: StateChange[] } | undefined;
 
   constructor(declaration: WindowsTo, { origin, put, late }: WindowsOptions) {
     this.#declaration = declaration;
@@ -60,7 +60,7 @@ export class Windows {
       store: this.#store,
       rememberMs: declaration.rememberMs,
       earlyEveryMs: declaration.emit?.earlyEveryMs ?? 0,
-      putOut: windowRows(declaration, this.#aggregation, put),
+      putOut: windowRows(declaration, this.#aggregation, this.#store.collected, put),
     });
   }
 
@@ -146,8 +146,7 @@ export class Windows {
   }
 
   #collect(window: Window, ts: number, offset: number): void {
-    const accumulators = collected(window, this.#aggregation);
-    for (let i = 0; i < accumulators.length; i++) accumulators[i]!.add(this.#inputs[i], ts, offset);
+    this.#store.collected.add(window.row, this.#inputs, ts, offset);
     this.#store.changed(window);
   }
 
@@ -180,7 +179,8 @@ export class Windows {
 
   #begin(name: string, value: unknown, origin: Origin): Series {
     const columns = this.#by.map((part) => part(value));
-    const series = this.#store.create(name, origin, columns);
+    const own = columns.length === 1 && columns[0] === name ? undefined : columns;
+    const series = this.#store.create(name, origin, own);
     this.#store.changedSeries(series);
     return series;
   }
@@ -188,7 +188,10 @@ export class Windows {
   #open(series: Series, size: number, start: number): Window {
     const { complete } = series.origin;
     const end = start + this.#kinds[size]!.ms;
-    const window = this.#store.createWindow(series, size, start, Math.max(end, complete) + this.#declaration.graceMs);
+    const window = this.#store.createWindow(
+      series,
+      this.#store.span(size, start, Math.max(end, complete) + this.#declaration.graceMs),
+    );
     this.#closing.opened(window);
     return window;
   }
@@ -204,24 +207,20 @@ export class Windows {
   }
 
   takeChanges(): Iterable<StateChange> {
-    return this.#store.takeChanges();
+    return saveChanges(this.#store);
   }
 
   snapshot(): Iterable<StateChange> {
-    return this.#store.snapshot();
+    return saveAll(this.#store);
   }
 
   restore(entry: StateChange): void {
-    this.#restored ??= { series: [], windows: [] };
-    this.#restored[isSeries(entry) ? 'series' : 'windows'].push(entry);
+    restoreSaved(entry, this.#store, this.#origin);
   }
 
   /** Takes up what was restored; to be called when everything else of the task has been. */
   settle(): void {
-    if (this.#restored === undefined) return;
-    const { series, windows } = this.#store.load(this.#restored.series, this.#restored.windows, this.#origin);
-    this.#restored = undefined;
-    this.#closing.settle(series, windows);
+    this.#closing.settle();
   }
 }
 

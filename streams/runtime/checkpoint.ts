@@ -3,15 +3,14 @@
  *
  * - Every commit of the task appends a delta: what changed, and the input offsets to go on from.
  * - When the deltas since the last snapshot outweigh it, the following commits also carry pieces of a snapshot, before their delta. It may take
- *   many commits, so that none is large, and the task goes on meanwhile: each piece shows its entries as they are after the delta of its commit.
- * - Reading, a piece never replaces an entry that a delta since the snapshot's first piece has touched. So over a log that reaches back before the
- *   snapshot its pieces change nothing, complete or not; and once it is complete, a log that begins with its first piece gives the same state.
- *   Only then may what lies before it be deleted.
+ *   many commits, so that none is large, and the task goes on meanwhile: each piece shows its part of the state as it is after the delta of its commit.
+ * - So whoever takes up a snapshot's pieces and the deltas between and after them, in their order, has the state. Once a snapshot is complete, what lies
+ *   before its first piece may be deleted. To a reader that begins before that the pieces say nothing new, and it passes over them.
  * - Frames are numbered without holes over all owners: a log that lost something is noticed, not half read.
  */
 import { HeadwaterError } from '../../contract/index.ts';
 import type { StateChange, Task } from '../core/index.ts';
-import { type EncodedChange, encodeFrame, type FrameReader, type FrameRecord } from './frames.ts';
+import { type EncodedChange, encodeFrame, type Frame, type FrameReader, type FrameRecord } from './frames.ts';
 
 export interface CheckpointLimits {
   /** A snapshot is taken when the deltas since the last are larger than this… */
@@ -28,23 +27,23 @@ export const CHECKPOINT_LIMITS: CheckpointLimits = {
   snapshotBytesPerCommit: 1_048_576,
 };
 
+/**
+ * Stands before the fingerprint in a delta whose changes are to be taken up in their order. A Headwater from before that takes it for another
+ * definition's and refuses it; what that one wrote is read.
+ */
+const FORMAT = '2:';
+
 /** Input offsets by topic. */
 export type Offsets = Readonly<Record<string, number>>;
 
-/** What a state log says, read to its end. */
+/** What a state log says beside the state, read to its end. */
 export interface Checkpoint {
-  readonly entries: ReadonlyMap<string, unknown>;
   /** Undefined where no commit was ever made. */
   readonly offsets: Offsets | undefined;
   /** Number of the last frame. */
   readonly seq: number;
   readonly snapshotBytes: number;
   readonly bytesSinceSnapshot: number;
-}
-
-/** The entries of a checkpoint, for `Task.restore`. */
-export function* changesOf(entries: Checkpoint['entries']): Iterable<StateChange> {
-  for (const [key, value] of entries) yield { key, value };
 }
 
 /** Writes the checkpoints of one owner, going on from what it has read. After a failed commit it is of no more use. */
@@ -93,13 +92,11 @@ export class CheckpointWriter {
   /** The records of the next commit: all belong into one transaction. `snapshotComplete` when the last piece of one is among them. */
   collect(offsets: Offsets): { records: FrameRecord[]; snapshotComplete: boolean } {
     // The changes are taken before the snapshot moves on: what its entries show is then in this commit's delta or in an earlier one.
-    const delta = encodeFrame({
-      kind: 'delta',
-      seq: this.#seq + (this.#snapshot === undefined ? 1 : 2),
-      fingerprint: this.#fingerprint,
-      offsets,
-      changes: encodeChanges(this.#task.takeChanges()),
-    });
+    const seq = this.#seq + (this.#snapshot === undefined ? 1 : 2);
+    const delta = encodeFrame(
+      { kind: 'delta', seq, fingerprint: FORMAT + this.#fingerprint, offsets },
+      encodeChanges(this.#task.takeChanges()),
+    );
     const { records, snapshotComplete } = this.#snapshotPiece();
     this.#seq++;
     this.#bytesSinceSnapshot += sizeOf(delta);
@@ -109,18 +106,18 @@ export class CheckpointWriter {
   #snapshotPiece(): { records: FrameRecord[]; snapshotComplete: boolean } {
     if (this.#snapshot === undefined) return { records: [], snapshotComplete: false };
     const first = this.#snapshotWritten === 0;
-    const changes: EncodedChange[] = [];
+    const changes: string[] = [];
     let bytes = 0;
     let next = this.#snapshot.next();
     while (!next.done) {
       const change = encodeChange(next.value);
       changes.push(change);
-      bytes += JSON.stringify(change).length;
+      bytes += change.length;
       if (bytes >= this.#limits.snapshotBytesPerCommit) break;
       next = this.#snapshot.next();
     }
     const last = next.done === true;
-    const records = encodeFrame({ kind: 'snapshot', seq: ++this.#seq, first, last, changes });
+    const records = encodeFrame({ kind: 'snapshot', seq: ++this.#seq, first, last }, changes);
     this.#snapshotWritten += sizeOf(records);
     if (last) {
       this.#snapshot = undefined;
@@ -130,28 +127,29 @@ export class CheckpointWriter {
   }
 }
 
-/** Reads a state log from its start. */
+/** Reads a state log from its start into a new task. */
 export class CheckpointReader {
   readonly #frames: FrameReader;
   readonly #log: string;
   readonly #fingerprint: string;
-  readonly #entries = new Map<string, unknown>();
+  readonly #task: Pick<Task, 'restore'>;
   #offsets: Offsets | undefined;
   #seq: number | undefined;
-  /** Keys that deltas touched since the first piece of the latest snapshot; undefined when none is under way. */
-  #touched: Set<string> | undefined;
-  /** Whether the log reaches back to the first frame ever or to a complete snapshot. */
+  /** Whether the log begins with the first frame ever; otherwise it begins with a snapshot, and whether that was complete is not known yet. */
   #whole = true;
+  /** Whether the snapshot that the log begins with is under way. */
+  #beginning = false;
   #snapshotBytes = 0;
   #snapshotRead = 0;
   #bytesSinceFirstPiece = 0;
   #bytesSinceSnapshot = 0;
 
   /** `log` names the state partition in errors. */
-  constructor(log: string, fingerprint: string, frames: FrameReader) {
+  constructor(log: string, fingerprint: string, frames: FrameReader, task: Pick<Task, 'restore'>) {
     this.#log = log;
     this.#fingerprint = fingerprint;
     this.#frames = frames;
+    this.#task = task;
   }
 
   /**
@@ -162,34 +160,44 @@ export class CheckpointReader {
   push(record: Parameters<FrameReader['push']>[0]): string | undefined {
     const read = this.#frames.push(record);
     if (read === undefined) return undefined;
-    const { frame, bytes } = read;
+    const { frame, changes, bytes } = read;
     if (frame.kind === 'open') return frame.owner;
     this.#follow(frame.seq);
     if (frame.kind === 'delta') {
-      if (frame.fingerprint !== this.#fingerprint) throw this.#otherDefinition();
-      for (const change of frame.changes) this.#apply(change);
+      if (frame.fingerprint !== this.#fingerprint && frame.fingerprint !== FORMAT + this.#fingerprint)
+        throw this.#otherDefinition();
+      // Before the snapshot that a log begins with they changed a state that is no longer known.
+      if (this.#whole || this.#beginning) this.#task.restore(changesOf(changes()));
       this.#offsets = frame.offsets;
       this.#bytesSinceFirstPiece += bytes;
       this.#bytesSinceSnapshot += bytes;
-      return undefined;
-    }
-    if (frame.first) this.#beginSnapshot();
-    for (const change of frame.changes) if (!this.#touched?.has(change[0])) this.#entries.set(change[0], change[1]);
-    this.#snapshotRead += bytes;
-    if (frame.last && this.#touched) {
-      this.#whole = true;
-      this.#touched = undefined;
-      this.#snapshotBytes = this.#snapshotRead;
-      this.#bytesSinceSnapshot = this.#bytesSinceFirstPiece;
-    }
+    } else this.#snapshot(frame, changes, bytes);
     return undefined;
+  }
+
+  #snapshot(
+    { first, last }: Frame & { kind: 'snapshot' },
+    changes: () => readonly EncodedChange[],
+    bytes: number,
+  ): void {
+    if (first) {
+      this.#beginning = !this.#whole;
+      this.#snapshotRead = 0;
+      this.#bytesSinceFirstPiece = 0;
+    }
+    if (this.#beginning) this.#task.restore(changesOf(changes()));
+    this.#snapshotRead += bytes;
+    if (!last || !(this.#whole || this.#beginning)) return;
+    this.#whole = true;
+    this.#beginning = false;
+    this.#snapshotBytes = this.#snapshotRead;
+    this.#bytesSinceSnapshot = this.#bytesSinceFirstPiece;
   }
 
   /** What the log said, read to the end. @throws HeadwaterError `STATE_DAMAGED` */
   finish(): Checkpoint {
     if (!this.#whole) throw this.#damaged('its beginning is missing');
     return {
-      entries: this.#entries,
       offsets: this.#offsets,
       seq: this.#seq ?? 0,
       snapshotBytes: this.#snapshotBytes,
@@ -201,20 +209,6 @@ export class CheckpointReader {
     if (this.#seq === undefined) this.#whole = seq === 1;
     else if (seq !== this.#seq + 1) throw this.#damaged(`frame ${seq} follows frame ${this.#seq}`);
     this.#seq = seq;
-  }
-
-  #beginSnapshot(): void {
-    // Deltas before the first snapshot of a log that was cut say nothing: they changed a state that is no longer known.
-    if (!this.#whole) this.#entries.clear();
-    this.#touched = new Set();
-    this.#snapshotRead = 0;
-    this.#bytesSinceFirstPiece = 0;
-  }
-
-  #apply(change: EncodedChange): void {
-    this.#touched?.add(change[0]);
-    if (change.length === 1) this.#entries.delete(change[0]);
-    else this.#entries.set(change[0], change[1]);
   }
 
   #damaged(what: string): HeadwaterError {
@@ -232,12 +226,16 @@ export class CheckpointReader {
   }
 }
 
-function* encodeChanges(changes: Iterable<StateChange>): Iterable<EncodedChange> {
+function* changesOf(changes: readonly EncodedChange[]): Iterable<StateChange> {
+  for (const [key, value] of changes) yield { key, value };
+}
+
+function* encodeChanges(changes: Iterable<StateChange>): Iterable<string> {
   for (const change of changes) yield encodeChange(change);
 }
 
-function encodeChange({ key, value }: StateChange): EncodedChange {
-  return value === undefined ? [key] : [key, value];
+function encodeChange({ key, value }: StateChange): string {
+  return JSON.stringify(value === undefined ? [key] : [key, value]);
 }
 
 function sizeOf(records: readonly FrameRecord[]): number {

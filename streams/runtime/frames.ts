@@ -5,11 +5,11 @@ export const MAX_RECORD_BYTES = 512 * 1024;
 /** Of a frame's text, made at a time. */
 const PIECE_CHARS = 32 * 1024;
 
-/** `[key, value]`, or `[key]` where the entry was deleted: JSON has no undefined. */
+/** `[key, value]`, or `[key]` where what it names was deleted: JSON has no undefined. */
 export type EncodedChange = readonly [key: string, value: unknown] | readonly [key: string];
 
-/** One entry of a state log. Numbered frames follow one another without a hole, whoever wrote them. */
-export type Frame<Changes = readonly EncodedChange[]> =
+/** One entry of a state log, without its changes. Numbered frames follow one another without a hole, whoever wrote them. */
+export type Frame =
   /** Written first by each new owner of a task; everything before it was committed by earlier ones. */
   | { readonly kind: 'open'; readonly owner: string }
   /** What one commit changed, and the input offsets to go on from after it. */
@@ -18,7 +18,6 @@ export type Frame<Changes = readonly EncodedChange[]> =
       readonly seq: number;
       readonly fingerprint: string;
       readonly offsets: Readonly<Record<string, number>>;
-      readonly changes: Changes;
     }
   /** A part of the whole state. `first` and `last` mark the ends of one snapshot. */
   | {
@@ -26,8 +25,10 @@ export type Frame<Changes = readonly EncodedChange[]> =
       readonly seq: number;
       readonly first: boolean;
       readonly last: boolean;
-      readonly changes: Changes;
     };
+
+/** What stands between a frame and its changes. */
+const CHANGES = ',"changes":[';
 
 /** A frame's bytes or, where they are too many for one record, a part of them: the header `part` is then `<number>/<count>`. */
 export interface FrameRecord {
@@ -37,14 +38,14 @@ export interface FrameRecord {
 }
 
 /**
- * Records of one frame belong into one transaction, so that readers see all of them or none. The changes are asked for one by one: those of many windows
- * are never all there.
+ * Records of one frame belong into one transaction, so that readers see all of them or none. The changes, each as JSON of an `EncodedChange`, are asked for
+ * one by one: those of many windows are never all there.
  */
-export function encodeFrame(frame: Frame<Iterable<EncodedChange>>, maxBytes = MAX_RECORD_BYTES): FrameRecord[] {
+export function encodeFrame(frame: Frame, changes?: Iterable<string>, maxBytes = MAX_RECORD_BYTES): FrameRecord[] {
   const values: Buffer[] = [];
   let pieces: Buffer[] = [];
   let size = 0;
-  for (const text of textOf(frame)) {
+  for (const text of textOf(frame, changes)) {
     let bytes = Buffer.from(text);
     while (size + bytes.length > maxBytes) {
       const room = maxBytes - size;
@@ -62,22 +63,29 @@ export function encodeFrame(frame: Frame<Iterable<EncodedChange>>, maxBytes = MA
 }
 
 /** A frame as JSON, in pieces. */
-function* textOf(frame: Frame<Iterable<EncodedChange>>): Iterable<string> {
-  if (!('changes' in frame)) {
+function* textOf(frame: Frame, changes: Iterable<string> | undefined): Iterable<string> {
+  if (changes === undefined) {
     yield JSON.stringify(frame);
     return;
   }
-  const { changes, ...head } = frame;
-  let text = `${JSON.stringify(head).slice(0, -1)},"changes":[`;
+  let text = `${JSON.stringify(frame).slice(0, -1)}${CHANGES}`;
   let separator = '';
   for (const change of changes) {
-    text += separator + JSON.stringify(change);
+    text += separator + change;
     separator = ',';
     if (text.length < PIECE_CHARS) continue;
     yield text;
     text = '';
   }
   yield `${text}]}`;
+}
+
+/** A frame as it was read. Its changes are looked at only when they are asked for. */
+export interface ReadFrame {
+  readonly frame: Frame;
+  readonly bytes: number;
+  /** @throws HeadwaterError `STATE_DAMAGED` */
+  changes(): readonly EncodedChange[];
 }
 
 /** Puts frames together again from records read in order. A log cut at its start may begin in the middle of a frame: that frame is left out. */
@@ -95,7 +103,7 @@ export class FrameReader {
     readonly value: Buffer | null;
     readonly headers: Readonly<Record<string, string>>;
     readonly offset: number;
-  }): { frame: Frame; bytes: number } | undefined {
+  }): ReadFrame | undefined {
     if (record.value === null) throw this.#damaged(record.offset, 'is empty');
     let bytes = record.value;
     const part = record.headers.part;
@@ -111,10 +119,21 @@ export class FrameReader {
       bytes = Buffer.concat(this.#parts);
       this.#parts = [];
     }
+    // A quote within a text has a backslash before it.
+    const head = bytes.indexOf(CHANGES);
+    const from = head < 0 ? bytes.length : head + CHANGES.length - 1;
+    return {
+      frame: this.#parse(head < 0 ? bytes.toString() : `${bytes.toString('utf8', 0, head)}}`, record.offset),
+      bytes: bytes.length,
+      changes: () => this.#parse(bytes.toString('utf8', from, bytes.length - 1), record.offset),
+    };
+  }
+
+  #parse<T>(json: string, offset: number): T {
     try {
-      return { frame: JSON.parse(bytes.toString()), bytes: bytes.length };
+      return JSON.parse(json);
     } catch (cause) {
-      throw this.#damaged(record.offset, 'is not JSON', cause);
+      throw this.#damaged(offset, 'is not JSON', cause);
     }
   }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingBatch, TransactionalProducer } from '../../kafka/index.ts';
+import type { Task } from '../core/index.ts';
 import { type Checkpoint, CheckpointReader } from './checkpoint.ts';
 import type { PartitionReader, StepContext } from './context.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
@@ -25,19 +26,19 @@ export class StateLog {
     return this.#checkpoint !== undefined;
   }
 
-  /** Marks the log as this owner's, through a producer that has fenced every other, and starts to read it from its beginning. */
-  async open(producer: TransactionalProducer): Promise<void> {
+  /** Marks the log as this owner's, through a producer that has fenced every other, and starts to read it from its beginning into a new task. */
+  async open(producer: TransactionalProducer, task: Task): Promise<void> {
     const { stateTopic, step } = this.#context;
     const { partition } = this.#reader;
     const marker = encodeFrame({ kind: 'open', owner: this.#owner });
     await producer.commit([{ topic: stateTopic, records: marker.map((record) => ({ ...record, partition })) }]);
     await this.#reader.seek(stateTopic, 'earliest');
     const name = `${stateTopic}/${partition}`;
-    this.#checkpoint = new CheckpointReader(name, step.fingerprint, new FrameReader(name));
+    this.#checkpoint = new CheckpointReader(name, step.fingerprint, new FrameReader(name), task);
     this.#reader.resume([stateTopic]);
   }
 
-  /** @returns the checkpoint, when this owner's marker has been reached: everything that counts lies before it */
+  /** @returns the checkpoint, whose state the task then has, when this owner's marker has been reached: everything that counts lies before it */
   read(batch: IncomingBatch): Checkpoint | undefined {
     const checkpoint = this.#checkpoint!;
     requireNoHole(batch, Math.max(this.#position ?? batch.from, this.#reached));

@@ -11,7 +11,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type IncomingBatch, openTransactionalProducer, type TransactionalProducer } from '../../kafka/index.ts';
 import type { InputRecord, Task } from '../core/index.ts';
-import { type Checkpoint, CheckpointWriter, changesOf, type Offsets } from './checkpoint.ts';
+import { type Checkpoint, CheckpointWriter, type Offsets } from './checkpoint.ts';
 import { briefly } from './clock.ts';
 import { Committer } from './committer.ts';
 import type { PartitionReader, StepContext } from './context.ts';
@@ -161,7 +161,8 @@ export class TaskLife {
     const producer = await openTransactionalProducer(kafka, { transactionalId, timeoutMs: this.#transactionMs });
     if (this.#hasEnded) return producer.close();
     this.#producer = producer;
-    await this.#stateLog.open(producer);
+    this.#task = step.createTask(this.#reader.partition);
+    await this.#stateLog.open(producer, this.#task);
     if (this.#hasEnded) this.#stateLog.stop();
     else this.#phase = 'restoring';
   }
@@ -180,9 +181,7 @@ export class TaskLife {
       if (missed > 0) log.error(fields, 'retention deleted input before the step processed it');
     });
     this.#unread = new Set(step.streams.filter((topic) => this.#committed[topic] === undefined));
-    this.#task = step.createTask(partition);
-    this.#task.restore(changesOf(checkpoint.entries));
-    this.#checkpoint = new CheckpointWriter(this.#task, step.fingerprint, checkpoint);
+    this.#checkpoint = new CheckpointWriter(this.#task!, step.fingerprint, checkpoint);
     this.#committer = new Committer({
       producer: this.#producer!,
       checkpoint: this.#checkpoint,

@@ -1,5 +1,5 @@
 import { ALL_TOPICS, decode, PARTITIONS } from '../../contract/index.ts';
-import type { InputRecord, OutputRecord, Step, Task } from '../core/index.ts';
+import { bytesOf, type InputRecord, type OutputRecord, type Step, type Task } from '../core/index.ts';
 
 export { Lives } from './lives.ts';
 
@@ -59,7 +59,7 @@ export class Bench {
   take<T>(topic: string): T[] {
     return this.#topic(topic)
       .records.splice(0)
-      .map((record) => decode(record.value) as T);
+      .map((record) => decode(bytesOf(record.value)) as T);
   }
 
   /** The records themselves. */
@@ -89,7 +89,7 @@ export class Bench {
     const partition = output.partition ?? hash(output.key ?? '') % partitions;
     const record: InputRecord = {
       key: output.key,
-      value: output.value,
+      value: bytesOf(output.value),
       headers: output.headers ?? {},
       partition,
       offset: offsets[partition]!++,

@@ -1,11 +1,12 @@
 import { decode } from '../../contract/index.ts';
-import type { InputRecord, OutputRecord, Step, Task } from '../core/index.ts';
+import { bytesOf, type InputRecord, type OutputRecord, type StateChange, type Step, type Task } from '../core/index.ts';
 
 /** One task of a step through several lives, each going on from the checkpoint of the one before: for tests. */
 export class Lives {
   readonly #step: Step;
   #task: Task;
-  readonly #state = new Map<string, unknown>();
+  /** What the log of its changes holds, as it is written. */
+  readonly #log: StateChange[] = [];
   readonly #offsets = new Map<string, number>();
   readonly #outputs: OutputRecord[] = [];
 
@@ -30,11 +31,8 @@ export class Lives {
 
   /** The task dies, and another begins with what it had committed: all the changes it made, or a snapshot. */
   restart(snapshot = false): void {
-    for (const { key, value } of this.#task.takeChanges()) {
-      if (value === undefined) this.#state.delete(key);
-      else this.#state.set(key, JSON.parse(JSON.stringify(value)));
-    }
-    const changes = snapshot ? [...this.#task.snapshot()] : Array.from(this.#state, ([key, value]) => ({ key, value }));
+    for (const change of this.#task.takeChanges()) this.#log.push(JSON.parse(JSON.stringify(change)));
+    const changes = snapshot ? [...this.#task.snapshot()] : this.#log;
     this.#task = this.#step.createTask(0);
     this.#task.restore(JSON.parse(JSON.stringify(changes)));
   }
@@ -48,6 +46,8 @@ export class Lives {
   takeAll(): Map<string, unknown[]> {
     const taken = this.#outputs.splice(0);
     const topics = Map.groupBy(taken, ({ topic }) => topic);
-    return new Map(Array.from(topics, ([topic, records]) => [topic, records.map(({ value }) => decode(value))]));
+    return new Map(
+      Array.from(topics, ([topic, records]) => [topic, records.map(({ value }) => decode(bytesOf(value)))]),
+    );
   }
 }

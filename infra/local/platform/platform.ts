@@ -4,6 +4,7 @@ import type { KafkaSettings } from '../../../kafka/index.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { startKafka } from '../kafka/start.ts';
 import { makePrivateDir } from '../private-files.ts';
+import type { ProcessOptions } from '../process/process.ts';
 import { type Figures, readFigures } from './figures.ts';
 import { deviceAccount, type Ports, type SerialLine, settlePorts, writeSettings } from './settings.ts';
 import { type Stores, type StoresOptions, startStores } from './stores.ts';
@@ -20,7 +21,7 @@ export interface PlatformOptions {
   /** Files with jobs that the hub runs besides its own. */
   readonly jobs?: readonly string[];
   /** How a headwater command is run: its arguments in, what to start out. */
-  readonly program: (args: readonly string[]) => { readonly command: string; readonly args: readonly string[] };
+  readonly program: (args: readonly string[]) => Pick<ProcessOptions, 'command' | 'args' | 'env'>;
   /** Makes topics and rights as `admin`. */
   readonly provision: (settings: KafkaSettings, replication: number) => Promise<void>;
   /** Databases that results are stored in. */

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compileAggregates } from './accumulators.ts';
 import {
   type Aggregate,
   count,
@@ -19,6 +18,7 @@ import {
   top,
   variance,
 } from './aggregates.ts';
+import { compileAggregates } from './aggregation.ts';
 import { field, gte } from './expressions.ts';
 
 const x = field('x');

@@ -249,10 +249,10 @@ test('early results change nothing of the final ones, and the last of a window i
 });
 
 test('a task that dies anywhere puts out what it would have put out, row for row', () => {
-  for (const of of [closing, refining]) {
+  for (const one of [closing, refining]) {
     fc.assert(
       fc.property(arrivals(anything), cuts, (list, at) => {
-        expect(run(of, list, at)).toEqual(run(of, list, []));
+        expect(run(one, list, at)).toEqual(run(one, list, []));
       }),
       { numRuns: 80, endOnFailure: true },
     );

@@ -36,7 +36,8 @@ export const JOBS: readonly Job[] = [
  */
 export function steps(own: readonly Job[] = [], times = DEFAULT_TIMES): Step[] {
   const rules = loadRules();
-  const all = [intake, ...[...JOBS, alerts(rules), ...own].flatMap(compile), ...notifySteps(times, rules)];
+  const shipped = [...JOBS, alerts(rules)].flatMap(compile);
+  const all = [intake, ...shipped, ...notifySteps(times, rules), ...own.flatMap(compile)];
   const ids = all.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) < i);
   if (twice !== undefined)

@@ -19,9 +19,11 @@ export function socketFactory(onCertificate: OnBrokerCertificate = () => {}): ka
     });
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const end = socket.end.bind(socket) as () => typeof socket;
+    let late: NodeJS.Timeout | undefined;
+    socket.once('close', () => clearTimeout(late));
+    // kafkajs ends a connection once for each request that it gives up with it.
     socket.end = () => {
-      const late = setTimeout(() => socket.destroy(), END_MS).unref();
-      socket.once('close', () => clearTimeout(late));
+      late ??= setTimeout(() => socket.destroy(), END_MS).unref();
       return end();
     };
     return socket;

@@ -100,7 +100,7 @@ test('results from before are read, readings only as they come, and a restart go
   await expect.poll(() => store.totals().deadLetters, { timeout: 60_000 }).toBe(35);
   expect(heard.flatMap((results) => results.deadLetters)).toHaveLength(15);
   expect(values()).not.toContain(4);
-  expect(feed.state()).toEqual({ state: 'live', detail: '', records: 0, unreadable: 0 });
+  expect(feed.state()).toEqual({ state: 'live', detail: '', records: 15, unreadable: 0 });
   await stop();
 });
 

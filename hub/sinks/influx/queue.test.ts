@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { IncomingBatch } from '../../../kafka/index.ts';
+import type { IncomingBatch, TopicPartition } from '../../../kafka/index.ts';
 import { openQueue } from './queue.ts';
 
 const at = (partition: number) => ({ topic: 't', partition });
@@ -71,6 +71,25 @@ test('reading pauses where much is queued and resumes when half of it is stored'
   const second = await queue.take(10_000);
   queue.done(second, second);
   expect(calls).toEqual(['pause 2', 'resume 2']);
+});
+
+test('a partition that is lost while reading pauses is read when it comes back', async () => {
+  const paused = new Set<number>();
+  const reader = {
+    pause: (partitions: readonly TopicPartition[]) => partitions.forEach(({ partition }) => void paused.add(partition)),
+    resume: (partitions: readonly TopicPartition[]) =>
+      partitions.forEach(({ partition }) => void paused.delete(partition)),
+  };
+  const queue = openQueue(reader, new AbortController().signal);
+  queue.assign([at(0), at(1)]);
+  queue.offer(batch(0, 0, 10), lines(25_000));
+  expect(paused).toEqual(new Set([0, 1]));
+  const taken = await queue.take(10_000);
+  queue.assign([at(0)]);
+  expect(paused).toContain(0);
+  queue.done(taken, taken);
+  queue.assign([at(0), at(1)]);
+  expect(paused).toEqual(new Set());
 });
 
 test('the lag is what Kafka holds and InfluxDB does not', async () => {

@@ -67,6 +67,8 @@ export function openQueue(reader: Reader, signal: AbortSignal): Queue {
 
   return {
     assign(partitions) {
+      // One that is lost while paused would still be paused when it comes back.
+      if (paused) reader.resume([...owned.values()]);
       owned = new Map(partitions.map((at) => [nameOf(at), at]));
       for (const name of places.keys()) if (!owned.has(name)) places.delete(name);
       const kept = parts.filter((part) => owned.has(nameOf(part)));

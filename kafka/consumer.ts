@@ -16,6 +16,7 @@ const PART_RECORDS = 1_000;
 export async function openConsumer(settings: KafkaSettings, options: ConsumerOptions): Promise<Consumer> {
   const client = createClient(settings);
   let mine: number[] = [];
+  let memberId: string | undefined;
   const consumer = client.consumer({
     groupId: options.groupId,
     partitionAssigners: [copartitionedAssigner(() => mine)],
@@ -39,7 +40,9 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
       for (const partition of numbers) partitions.push({ topic, partition });
     }
     mine = [...new Set(partitions.map((p) => p.partition))];
-    options.onAssigned?.(partitions);
+    const isNewMember = payload.memberId !== memberId;
+    memberId = payload.memberId;
+    options.onAssigned?.(partitions, isNewMember);
   });
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
     const { topic, partition, batchSize, lastOffset } = payload;

@@ -85,8 +85,11 @@ export interface TopicPartition {
 export interface ConsumerOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
-  /** Called at every join of the group with all partitions now owned; the first call precedes the first batch. */
-  readonly onAssigned?: (partitions: readonly TopicPartition[]) => void;
+  /**
+   * Called at every join of the group with all partitions now owned; the first call precedes the first batch. `isNewMember`: at the first join, and after
+   * the group had given this member up, when others may have had its partitions in between.
+   */
+  readonly onAssigned?: (partitions: readonly TopicPartition[], isNewMember: boolean) => void;
   /**
    * Called with each batch, one at a time for a partition. The position moves on when it resolves, unless `seek` was called for the partition
    * meanwhile or it resolves to `'again'` (deliver the same batch once more: pause the partition first). Must not wait for other partitions. An

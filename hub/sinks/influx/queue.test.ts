@@ -49,6 +49,33 @@ test('what belongs to another process now is forgotten, and so is where it was',
   ]);
 });
 
+test('what was lost while it was being written is not ours when its partition comes back', async () => {
+  const { queue } = open();
+  queue.assign([at(0), at(1)]);
+  queue.offer(batch(0, 0, 10), nothing);
+  queue.offer(batch(1, 0, 10), nothing);
+  const taken = await queue.take(1);
+  queue.assign([at(1)]);
+  queue.assign([at(0), at(1)]);
+  expect(taken.filter(queue.owns).map(({ partition }) => partition)).toEqual([1]);
+  queue.offer(batch(0, 50, 60), nothing);
+  queue.done(taken, []);
+  expect((await queue.take(1)).filter(queue.owns).map(({ next }) => next)).toEqual([60]);
+});
+
+test('a member that the group had given up begins again where the group is', async () => {
+  const { queue } = open();
+  queue.assign([at(0)], true);
+  queue.offer(batch(0, 0, 10), nothing);
+  const taken = await queue.take(1);
+  queue.offer(batch(0, 10, 20), nothing);
+  queue.assign([at(0)], true);
+  expect(taken.filter(queue.owns)).toEqual([]);
+  queue.done(taken, []);
+  queue.offer(batch(0, 5, 15), nothing);
+  expect((await queue.take(1)).filter(queue.owns).map(({ next }) => next)).toEqual([15]);
+});
+
 test('a topic that was made anew under the same name is read from its beginning', async () => {
   const { queue } = open();
   queue.assign([at(0)]);

@@ -15,8 +15,9 @@ export interface Part extends TopicPartition {
  * partition that this process does not own; about MOST_POINTS at most, as reading is paused meanwhile.
  */
 export interface Queue {
-  /** All partitions now owned. What is queued of others is forgotten: their new owners read it. */
-  assign(partitions: readonly TopicPartition[]): void;
+  /** All partitions now owned. What is queued of others is forgotten: their new owners read it. `isAnew`: of these too, as others may have had them meanwhile. */
+  assign(partitions: readonly TopicPartition[], isAnew?: boolean): void;
+  /** Of a part: whether its partition was never lost since it was taken. */
   owns(at: TopicPartition): boolean;
   /** Takes a batch, leaving out what is queued already; `'again'`: there is no room, deliver it later. `read` makes points of it. */
   offer(batch: IncomingBatch, read: () => Pick<Part, 'lines' | 'letters'>): 'again' | undefined;
@@ -50,6 +51,9 @@ export function openQueue(reader: Reader, signal: AbortSignal): Queue {
   let owned = new Map<string, TopicPartition>();
   const places = new Map<string, Place>();
   let parts: Part[] = [];
+  let underWay: readonly Part[] = [];
+  /** Their partition may be owned again: what its other owner stored must not be overwritten with what came before. */
+  const lost = new WeakSet<TopicPartition>();
   let points = 0;
   let paused = false;
   let wake = () => {};
@@ -66,17 +70,19 @@ export function openQueue(reader: Reader, signal: AbortSignal): Queue {
   };
 
   return {
-    assign(partitions) {
+    assign(partitions, isAnew = false) {
       // One that is lost while paused would still be paused when it comes back.
       if (paused) reader.resume([...owned.values()]);
       owned = new Map(partitions.map((at) => [nameOf(at), at]));
-      for (const name of places.keys()) if (!owned.has(name)) places.delete(name);
-      const kept = parts.filter((part) => owned.has(nameOf(part)));
+      const stays = (name: string) => !isAnew && owned.has(name);
+      for (const name of places.keys()) if (!stays(name)) places.delete(name);
+      for (const part of underWay) if (!stays(nameOf(part))) lost.add(part);
+      const kept = parts.filter((part) => stays(nameOf(part)));
       points -= parts.reduce((sum, part) => sum + weigh(part), 0) - kept.reduce((sum, part) => sum + weigh(part), 0);
       parts = kept;
       if (paused) reader.pause(partitions);
     },
-    owns: (at) => owned.has(nameOf(at)),
+    owns: (at) => owned.has(nameOf(at)) && !lost.has(at),
     offer(batch, read) {
       const name = nameOf(batch);
       if (!owned.has(name)) return undefined;
@@ -114,9 +120,11 @@ export function openQueue(reader: Reader, signal: AbortSignal): Queue {
         sum += weigh(part);
         taken.push(part);
       }
+      underWay = taken;
       return taken;
     },
     done(taken, stored) {
+      underWay = [];
       points -= taken.reduce((sum, part) => sum + weigh(part), 0);
       for (const part of stored) {
         const place = places.get(nameOf(part));

@@ -105,8 +105,8 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
       groupId,
       topics,
       maxBytesPerPartition: 1_048_576,
-      onAssigned(partitions) {
-        queue.assign(partitions);
+      onAssigned(partitions, isNewMember) {
+        queue.assign(partitions, isNewMember);
         if (state === 'starting') [state, detail] = ['ready', 'waits for records'];
       },
       onBatch: async (batch) => queue.offer(batch, () => mapper.read(batch)),
@@ -127,7 +127,7 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
       while (!over.aborted) {
         const parts = await queue.take(BATCH_POINTS);
         if (parts.length === 0) continue;
-        const stored = await store(parts, over, queue.owns);
+        const stored = (await store(parts, over, queue.owns)).filter(queue.owns);
         queue.done(parts, stored);
         committing.add(stored);
       }

@@ -208,13 +208,29 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
 }
 
 /** Tells the group what is stored, at most once in a while. */
-function openCommits(consumer: Consumer, owns: (at: TopicPartition) => boolean, warn: (error: Error) => void) {
+export function openCommits(
+  consumer: Pick<Consumer, 'commit'>,
+  owns: (at: TopicPartition) => boolean,
+  warn: (error: Error) => void,
+) {
   const positions = new Map<string, TopicPartition & { offset: number }>();
-  const commit = async () => {
-    const due = [...positions.values()].filter(owns);
+  let before = Promise.resolve();
+  const tell = async () => {
+    const due = [...positions].filter(([, at]) => owns(at));
     positions.clear();
-    // One that fails is made up for by the next, or what it was about is stored once more.
-    if (due.length > 0) await consumer.commit(due).catch(warn);
+    if (due.length === 0) return;
+    try {
+      await consumer.commit(due.map(([, at]) => at));
+    } catch (error) {
+      warn(error as Error);
+      // Where nothing more comes, nothing else would tell of these.
+      for (const [name, at] of due) if (!positions.has(name)) positions.set(name, at);
+    }
+  };
+  // One after the other: an earlier one that is tried again must not come after a later one.
+  const commit = () => {
+    before = before.then(tell);
+    return before;
   };
   const timer = setInterval(commit, COMMIT_EVERY_MS);
   return {

@@ -30,7 +30,8 @@ export function answerOf(error: unknown, now: number): Answer {
   }
   const { statusCode } = error;
   const reason = error.message.slice(0, LONGEST_REASON);
-  if (statusCode === 422 || statusCode === 400) {
+  // InfluxDB's own refusals have a code. Without one it is a proxy, or TLS that was spoken to without: no point is at fault.
+  if ((statusCode === 422 || statusCode === 400) && error.code !== undefined) {
     const dropped = /dropped=(\d+)/.exec(error.message)?.[1];
     if (/outside retention policy|beyond retention policy/.test(error.message)) {
       return { kind: 'expired', points: Number(dropped ?? 0) };

@@ -46,6 +46,12 @@ test('points older than their bucket keeps any are no refusal', () => {
   expect(answerOf(refusal(422, message), NOW)).toEqual({ kind: 'expired', points: 2 });
 });
 
+test('a refusal that is not InfluxDB’s own is no fault of the points', () => {
+  const text = 'Client sent an HTTP request to an HTTPS server.';
+  const error = new HttpError(400, 'Bad Request', text, undefined, 'text/plain', undefined, {});
+  expect(answerOf(error, NOW)).toMatchObject({ kind: 'wait', detail: expect.stringContaining(text) });
+});
+
 /** A server that refuses the bad lines as InfluxDB does: 400 for a request with a bad line, 422 with the others stored. */
 function server(bad: Map<string, 400 | 422>) {
   const stored = new Set<string>();

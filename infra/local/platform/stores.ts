@@ -53,10 +53,18 @@ export async function startStores(
       onProgress(`${name} ended (${howItEnded(exit)}) and is started again`);
       await persist(`${name} could not be started again`, () => servers.get(name)!.start());
     };
-    return start((exit) => hold(again(exit))).then((server) => {
+    const started = start((exit) => hold(again(exit))).then((server) => {
       servers.set(name, server);
       return server;
     });
+    // Where another one fails meanwhile, this one is waited for and closed.
+    hold(
+      started.then(
+        () => {},
+        () => {},
+      ),
+    );
+    return started;
   };
   const hold = (work: Promise<void>) => {
     const held = work.finally(() => busy.delete(held));

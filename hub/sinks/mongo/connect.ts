@@ -41,6 +41,7 @@ interface Answer {
 }
 
 export function connectClient({ url, username, password }: ConnectSettings): ConnectClient {
+  const base = `${url.replace(/\/+$/, '')}/`;
   const authorization =
     username === undefined
       ? {}
@@ -48,7 +49,7 @@ export function connectClient({ url, username, password }: ConnectSettings): Con
 
   const once = async (method: string, path: string, body?: unknown): Promise<Answer> => {
     try {
-      const answer = await fetch(new URL(path, `${url}/`), {
+      const answer = await fetch(new URL(path, base), {
         method,
         headers: { ...authorization, 'content-type': 'application/json' },
         ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -74,7 +75,13 @@ export function connectClient({ url, username, password }: ConnectSettings): Con
   return {
     async statuses() {
       const { body } = await ask('GET', 'connectors?expand=status');
-      const all = Object.entries(body as Record<string, { status: ConnectorStatus }>);
+      const all = Object.entries((body ?? {}) as Record<string, { status?: ConnectorStatus } | null>);
+      if (
+        !all.every((entry): entry is [string, { status: ConnectorStatus }] => entry[1]?.status?.tasks !== undefined)
+      ) {
+        const found = JSON.stringify(body).slice(0, 200);
+        throw new HeadwaterError('CONNECT_REFUSED', `what answers at ${url} is no Kafka Connect: ${found}`);
+      }
       return new Map(all.map(([name, { status }]) => [name, status]));
     },
     async config(name) {

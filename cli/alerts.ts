@@ -141,7 +141,12 @@ function toldLine({ id, ts, group, firing, resolved, channels }: Told): string {
 }
 
 function print<T>({ json }: Where, items: readonly T[], line: (item: T) => string): void {
-  for (const item of items) process.stdout.write(`${json ? JSON.stringify(item) : line(item)}\n`);
+  for (const item of items) process.stdout.write(`${json ? JSON.stringify(item) : withoutControls(line(item))}\n`);
+}
+
+/** A path that a visitor of a web site asked for is not to speak to the terminal of whoever lists alerts. */
+function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ');
 }
 
 /** Asks a hub's page, with a body by POST. @throws HeadwaterError `HUB_AWAY` or what the page answered */

@@ -48,7 +48,9 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   const own = await loadJobs(config.jobs);
   const { groupWait, groupInterval, repeatEvery } = config.alerts;
   const jobs = steps(own.jobs, { groupWaitMs: groupWait, groupIntervalMs: groupInterval, repeatMs: repeatEvery });
-  // Before anything runs: it refuses what cannot be used.
+  const { influx, connect } = config.stores;
+  // Before anything runs: these refuse what cannot be used.
+  const reached = connect && connectSettings(connect);
   const channels = startChannels(config.alerts.channels, { kafka: kafka.hub, process: id, log });
   const shown = own.windows.map(({ topic }) => topic.name);
   const retention = Object.fromEntries(shown.map((topic) => [topic, OWN_RETENTION]));
@@ -75,9 +77,8 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   });
   const running = runSteps(jobs, { kafka: kafka.hub, log });
   const sources = startSources(config.sources, { kafka: kafka.sources, log });
-  const { influx, connect } = config.stores;
   const sink = influx && kafka.stores && startInfluxSink({ kafka: kafka.stores, influx, log });
-  const watch = connect && startConnectWatch({ connect: connectSettings(connect), kafka: kafka.hub, log });
+  const watch = reached && startConnectWatch({ connect: reached, kafka: kafka.hub, log });
   parts.push(
     () => (watch ? connectParts(watch.view()) : []),
     () => (sink ? [storePart(sink.status())] : []),

@@ -35,6 +35,9 @@ test('a password comes from a file or the environment, never from the command li
 test.each([
   [{ influx: 'http://db:8086' }, /needs --influx-token-file/],
   [{ influx: 'db', influxTokenFile: '/x' }, /is no address/],
+  [{ influx: 'localhost:8086', influxTokenFile: '/x' }, /is no address/],
+  [{ stores: true, influxTokenFile: '/x' }, /needs --influx,/],
+  [{ mongo: 'mongodb://db/', mongoUriFile: '/x' }, /not both/],
   [{ influx: 'http://db:8086', influxTokenFile: '/nowhere' }, /cannot be read/],
   [{ mongo: 'db:27017' }, /must begin with mongodb:/],
   [{ mongoUriFile: '/nowhere' }, /cannot be read/],

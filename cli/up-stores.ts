@@ -24,8 +24,12 @@ export function existingStores(flags: StoreFlags, env: NodeJS.ProcessEnv): Chose
 }
 
 function influxOf({ influx, influxTokenFile }: StoreFlags): Chosen['influx'] {
-  if (influx === undefined) return undefined;
-  if (!URL.canParse(influx))
+  if (influx === undefined) {
+    if (influxTokenFile === undefined) return undefined;
+    throw new HeadwaterError('USAGE', '--influx-token-file needs --influx, the address of the InfluxDB it is for');
+  }
+  // `localhost:8086` is an address too, whose protocol is localhost.
+  if (!/^https?:\/\//.test(influx) || !URL.canParse(influx))
     throw new HeadwaterError('USAGE', `--influx ${influx} is no address such as http://host:8086`);
   if (influxTokenFile === undefined) {
     throw new HeadwaterError('USAGE', '--influx needs --influx-token-file, a file with an administrator’s token');
@@ -36,6 +40,7 @@ function influxOf({ influx, influxTokenFile }: StoreFlags): Chosen['influx'] {
 
 function mongoOf({ mongo, mongoUriFile }: StoreFlags, env: NodeJS.ProcessEnv): Chosen['mongo'] {
   if (mongoUriFile !== undefined) {
+    if (mongo !== undefined) throw new HeadwaterError('USAGE', 'give --mongo or --mongo-uri-file, not both');
     const uri = /^\s*uri\s*=\s*(\S+)\s*$/m.exec(read(mongoUriFile))?.[1];
     if (uri === undefined) throw new HeadwaterError('USAGE', `${mongoUriFile} has no line uri=mongodb://…`);
     return { uri };

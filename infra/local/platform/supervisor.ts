@@ -41,11 +41,17 @@ export async function supervise(options: ProcessOptions, onLog: (text: string) =
       if (stopping) return;
       // Not ready within its time is an end like any other: the next round starts it once more.
       const { readyWhen: _, ...again } = options;
-      running = await startProcess(again);
-      restarts++;
+      try {
+        running = await startProcess(again);
+        restarts++;
+        // Asked for while it was being started: nobody else knows of this one.
+        if (stopping) await running.stop();
+      } catch (error) {
+        onLog(`the ${name} could not be started again: ${(error as Error).message}`);
+      }
     }
   };
-  const watching = watch().catch((error: Error) => onLog(`the ${name} could not be started again: ${error.message}`));
+  const watching = watch();
 
   return {
     name,

@@ -6,6 +6,7 @@ import {
   openAdmin,
   openProducer,
   ownCertificates,
+  type Producer,
   readClusterState,
 } from '../../kafka/index.ts';
 import type { MetricsPart } from './metrics.ts';
@@ -81,8 +82,10 @@ export function startHealth(options: HealthOptions): HealthReporter {
   }
 
   const run = async () => {
-    const [admin, producer] = await Promise.all([openAdmin(kafka), openProducer(kafka)]);
+    const admin = await openAdmin(kafka);
+    let producer: Producer | undefined;
     try {
+      producer = await openProducer(kafka);
       while (!stop.signal.aborted) {
         const ofBrokers = await lookAtBrokers();
         known.diskFreeBytes = await freeBytesOf(options.dir);
@@ -97,7 +100,7 @@ export function startHealth(options: HealthOptions): HealthReporter {
         await pause(options.everyMs, stop.signal);
       }
     } finally {
-      await Promise.allSettled([admin.close(), producer.close()]);
+      await Promise.allSettled([admin.close(), producer?.close()]);
     }
   };
 

@@ -9,7 +9,7 @@ import type { Runtime } from '../kafka/jvm.ts';
 import { brokerRuntime } from '../kafka/start.ts';
 import { makePrivateDir, writePrivate } from '../private-files.ts';
 import { hasFerretDb, startFerretDb } from '../stores/ferretdb.ts';
-import { startWorker } from './connect.ts';
+import { type Connect, startWorker } from './connect.ts';
 import { declarationJar } from './declaration.ts';
 
 const TRAINED_WITHIN_MS = 60_000;
@@ -46,7 +46,7 @@ async function train(runtime: Runtime, dir: string, cluster: KafkaCluster, cache
   const { bootstrap, caPath, users } = cluster;
   const kafka = { bootstrap, caPath, user: users.get('admin')! };
   const ferret = hasFerretDb(cacheDir) ? await startFerretDb({ dir: join(dir, 'ferretdb'), cacheDir }) : undefined;
-  const connect = await startWorker(runtime, { dir: join(dir, 'connect'), kafka, replication: 1, secretsDir });
+  let connect: Connect | undefined;
   const config = {
     name: 'training',
     'connector.class': 'com.mongodb.kafka.connect.MongoSinkConnector',
@@ -63,6 +63,7 @@ async function train(runtime: Runtime, dir: string, cluster: KafkaCluster, cache
     'errors.deadletterqueue.topic.replication.factor': '1',
   };
   try {
+    connect = await startWorker(runtime, { dir: join(dir, 'connect'), kafka, replication: 1, secretsDir });
     const answer = await fetch(`${connect.url}/connectors/training/config`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
@@ -77,7 +78,7 @@ async function train(runtime: Runtime, dir: string, cluster: KafkaCluster, cache
     }
     await sleep(A_FEW_RECORDS_MS);
   } finally {
-    await connect.close(DUMP_GRACE_MS);
+    await connect?.close(DUMP_GRACE_MS);
     await ferret?.close(0);
   }
 }

@@ -94,6 +94,7 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
     const ended = new AbortController();
     const over = AbortSignal.any([ended.signal, stop.signal]);
     let failure: unknown;
+    let joined = false;
     let consumer: Consumer | undefined;
     const reader: Reader = {
       pause: (partitions) => consumer?.pause(partitions),
@@ -107,7 +108,9 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
       maxBytesPerPartition: 1_048_576,
       onAssigned(partitions, isNewMember) {
         queue.assign(partitions, isNewMember);
-        if (state === 'starting') [state, detail] = ['ready', 'waits for records'];
+        // What failed was an earlier consumer; where no record comes, no write would say that all is well again.
+        if (!joined) [state, detail] = ['ready', 'waits for records'];
+        joined = true;
       },
       onBatch: async (batch) => queue.offer(batch, () => mapper.read(batch)),
       onSkipped: (at) => queue.skip(at),

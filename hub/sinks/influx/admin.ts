@@ -62,7 +62,7 @@ const TOKENS: readonly {
 /**
  * What differs between an InfluxDB and what Headwater needs there: organisation, buckets and their retention, tasks that keep hours for long, tokens. The
  * changes must be applied in their order; what is there besides is left alone.
- * @throws HeadwaterError `INFLUX_ADMIN`, `CONFIG_MISSING`
+ * @throws HeadwaterError `INFLUX_ADMIN`, `CONFIG_MISSING`, `CONFIG_INVALID`
  */
 export async function planInflux(config: InfluxAdminConfig): Promise<StoreChange[]> {
   const api = openInfluxApi(config.url, readToken(config.adminTokenFile));
@@ -154,13 +154,22 @@ const permissionsOf = ({ permissions }: Awaited<ReturnType<InfluxApi['authorizat
 const sameText = (a: readonly string[], b: readonly string[]) => a.join() === b.join();
 
 function readToken(path: string): string {
+  let token: string;
   try {
-    return readFileSync(path, 'utf8').trim();
+    token = readFileSync(path, 'utf8').trim();
   } catch (cause) {
     throw new HeadwaterError('CONFIG_MISSING', `the operator’s token cannot be read: ${(cause as Error).message}`, {
       cause,
     });
   }
+  // As a header it would be refused with a message that quotes it.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new HeadwaterError(
+      'CONFIG_INVALID',
+      `${path} should hold the operator’s token and nothing else, in one line`,
+    );
+  }
+  return token;
 }
 
 /** Only its owner can read it; a reader sees the old text or the new, never half of it. */

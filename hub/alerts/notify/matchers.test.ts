@@ -15,6 +15,9 @@ test.each([
   ['site!=roof', {}, true],
   ['site=', {}, true],
   ['site=*', {}, true],
+  ['__proto__=* constructor=*', {}, true],
+  ['constructor= valueOf!=a*', {}, true],
+  ['constructor=*', { constructor: 'acme' }, true],
   ['site=roof device!=gw*', { site: 'roof', device: 'mc' }, true],
   ['site=roof device!=mc*', { site: 'roof', device: 'mc' }, false],
 ])('%s on %j: %s', (text, labels, expected) => {

@@ -7,7 +7,11 @@ export function labelsOf({ rule, severity, series, labels }: Alert): Labels {
 
 /** Whether all matchers fit. */
 export function fits(matchers: readonly Matcher[], labels: Labels): boolean {
-  return matchers.every(({ label, op, value }) => isLike(labels[label] ?? '', value) === (op === '='));
+  // A label may have any name, also one that every object answers to, such as `constructor`.
+  return matchers.every(({ label, op, value }) => {
+    const own = Object.hasOwn(labels, label) ? labels[label]! : '';
+    return isLike(own, value) === (op === '=');
+  });
 }
 
 /** Reads `site=roof`, `gateway!=gw-*`. @throws HeadwaterError `USAGE` */

@@ -4,6 +4,8 @@ import type { GroupName } from './groups.ts';
 
 /** More alerts than this are counted, not listed: nobody reads them one by one, and a record of Kafka has its bounds. */
 export const MOST_LISTED = 200;
+/** Paths of a web site come from its visitors and may be long. Kafka would refuse a record of more than 1 MiB, and the step that tells would end. */
+const MOST_LISTED_BYTES = 500_000;
 
 /**
  * @param ts of this notification and no other
@@ -17,6 +19,7 @@ export function makeNotification(
 ): Notification {
   const firing = fresh.length + known.length;
   const all = [...fresh.sort(worstFirst), ...over.sort(worstFirst), ...known.sort(worstFirst)];
+  const listed = listable(all);
   return {
     id: `${ts.toString(36)}-${createHash('sha256').update(key).digest('hex').slice(0, 8)}`,
     ts,
@@ -26,10 +29,20 @@ export function makeNotification(
     repeated,
     firing,
     resolved: over.length,
-    alerts: all.slice(0, MOST_LISTED),
-    omitted: Math.max(0, all.length - MOST_LISTED),
+    alerts: listed,
+    omitted: all.length - listed.length,
     repeatBy: ts + repeatMs,
   };
+}
+
+function listable(alerts: readonly Alert[]): Alert[] {
+  let bytes = 0;
+  const tooMany = alerts.findIndex((alert, i) => {
+    if (i === MOST_LISTED) return true;
+    bytes += Buffer.byteLength(JSON.stringify(alert));
+    return bytes > MOST_LISTED_BYTES;
+  });
+  return alerts.slice(0, tooMany < 0 ? alerts.length : tooMany);
 }
 
 function worstFirst(a: Alert, b: Alert): number {

@@ -278,3 +278,14 @@ test('what is no alert or silence is a dead letter', () => {
   bench.send('alert-silences', { ts: T, id: 'x', matchers: [] }, { key: 'x' });
   expect(bench.take('dead-letters')).toMatchObject([{ code: 'INVALID' }, { code: 'INVALID' }]);
 });
+
+test('long names of series, which visitors of a web site may choose, make no notification that Kafka refuses', () => {
+  const { fires, until, told } = setUp();
+  for (let i = 0; i < 150; i++) fires('web-errors', `/${i}${'\u0001'.repeat(2_000)}`, { labels: {} });
+  until(100);
+  const [notification, ...more] = told();
+  expect(more).toEqual([]);
+  expect(JSON.stringify(notification).length).toBeLessThan(1_000_000);
+  expect(notification!.alerts.length).toBeGreaterThan(10);
+  expect(notification!.alerts.length + notification!.omitted).toBe(150);
+});

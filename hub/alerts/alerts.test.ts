@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Alert } from '../../contract/index.ts';
 import { bytesOf, compile } from '../../streams/core/index.ts';
 import { Bench } from '../../streams/testing/index.ts';
-import { alerts, loadRules } from './index.ts';
+import { alerts, loadRules, parseRules } from './index.ts';
 
 const T = Date.UTC(2026, 10, 2, 12);
 const at = (second: number) => T + second * 1_000;
@@ -157,6 +157,24 @@ test('a silent device fires until it is heard again, however long that takes', (
   // That a gateway is dead is told by its status, which no longer comes.
   silence(3_100, 'silent', { kind: 'gateway', series: 'gw-1', device: null, cause: 'no-status' });
   expect(told()).toEqual([]);
+});
+
+test('what a field is fires after its time also where nothing more is said of it meanwhile', () => {
+  const { rules } = parseRules(`
+- { id: long-silent, severity: warning, summary: s, topic: iot.silences, when: { field: state, is: silent }, for: 5m }
+`);
+  const { bench, states, ticks } = setUp(alerts(rules));
+  const silence = (second: number, state: string) =>
+    bench.send('iot.silences', { series: 'gw-1/mc-1', state, gateway: 'gw-1', ts: at(second) }, { key: 'gw-1/mc-1' });
+  silence(0, 'silent');
+  ticks(1, 299);
+  bench.restart();
+  expect(states()).toEqual(['long-silent pending']);
+  ticks(300, 900);
+  expect(states()).toEqual(['long-silent firing']);
+  silence(901, 'back');
+  ticks(902, 1_300);
+  expect(states()).toEqual(['long-silent resolved']);
 });
 
 test('a backlog that grows fires; one that drains does not', () => {

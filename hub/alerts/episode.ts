@@ -56,7 +56,11 @@ export function onTick(rule: Rule | undefined, episode: Episode, now: number, te
     return undefined;
   }
   const { when } = rule;
-  if ('is' in when) return episode;
+  if ('is' in when) {
+    // Nothing may come while it stays so: a topic of changes says it once.
+    const isDue = episode.state === 'pending' && now - episode.since >= rule.forMs;
+    return isDue ? settle(rule, episode, true, now, tell) : episode;
+  }
   if (episode.heardAt === null) return { ...episode, heardAt: now };
   const quietFor = now - episode.heardAt;
   if ('silentFor' in when) {

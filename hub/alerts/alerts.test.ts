@@ -128,6 +128,41 @@ test('a gateway that falls silent is told of once, and again when it is back', (
   expect(states()).toEqual(['gateway-silent resolved']);
 });
 
+test.each([
+  ['ahead', 86_400],
+  ['behind', -86_400],
+])('a gateway whose clock was a day %s, and was set right, is not silent', (_, off) => {
+  const { bench, states, ticks } = setUp();
+  const status = (second: number, wrong: number) =>
+    bench.send(
+      'gateways',
+      { gateway: 'gw-1', site: 'roof', ts: at(second + wrong), backlog: { readings: 0, bytes: 0, oldestTs: null } },
+      { key: 'gw-1', appendedAt: at(second) },
+    );
+  for (let second = 0; second < 300; second += 5) {
+    status(second, second < 100 || second > 200 ? 0 : off);
+    ticks(second, second + 4);
+  }
+  expect(states()).toEqual([]);
+  ticks(300, 400);
+  expect(states()).toEqual(['gateway-silent firing']);
+});
+
+test('a temperature is judged on when the clock that was ahead was set right', () => {
+  const { states, temperature } = setUp();
+  temperature(3_000, 80, 'mc-1', at(0));
+  for (const second of [10, 20, 30, 40, 50]) temperature(second, 80);
+  expect(states()).toEqual(['temperature-out-of-band pending', 'temperature-out-of-band firing']);
+});
+
+test('a hub whose clock was set back hears on who falls silent', () => {
+  const { states, gateway, ticks } = setUp();
+  gateway(4_000);
+  ticks(4_001, 4_010);
+  ticks(100, 170);
+  expect(states()).toEqual(['gateway-silent firing']);
+});
+
 test('a hub that was down does not take its own silence for the gateways’', () => {
   const { bench, states, gateway, ticks } = setUp();
   gateway(0);

@@ -61,7 +61,8 @@ export function onTick(rule: Rule | undefined, episode: Episode, now: number, te
     const isDue = episode.state === 'pending' && now - episode.since >= rule.forMs;
     return isDue ? settle(rule, episode, true, now, tell) : episode;
   }
-  if (episode.heardAt === null) return { ...episode, heardAt: now };
+  // Also after the hub's clock was set back: it would be deaf until that time comes again.
+  if (episode.heardAt === null || now < episode.heardAt) return { ...episode, heardAt: now };
   const quietFor = now - episode.heardAt;
   if ('silentFor' in when) {
     return quietFor >= when.silentFor && episode.state === 'quiet' ? settle(rule, episode, true, now, tell) : episode;

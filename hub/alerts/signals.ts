@@ -23,9 +23,10 @@ const LONGEST = 300;
 /** The signals of one record: one for each rule that it concerns. */
 export function signalsOf(rules: readonly Rule[], record: object, appendedAt: number): Signal[] {
   return rules.flatMap((rule) => {
-    const ts = at(record, rule.time) as number;
-    if (ts < appendedAt - OLD_MS || !concerns(rule, record)) return [];
     const { when } = rule;
+    // A clock that is ahead must not make old what comes when it was set right; and silence is about when something was heard.
+    const ts = 'silentFor' in when ? appendedAt : Math.min(at(record, rule.time) as number, appendedAt);
+    if (ts < appendedAt - OLD_MS || !concerns(rule, record)) return [];
     const found = 'field' in when ? at(record, when.field) : null;
     const value = 'is' in when ? Number(found === when.is) : found;
     if ('field' in when && typeof value !== 'number') return [];

@@ -115,6 +115,10 @@ test('a wrong password and a server that is away are for later; what the server 
     onMailFrom: (_address, _session, callback) =>
       callback(Object.assign(new Error('try later'), { responseCode: 451 })),
   });
+  const foreign = await serve({
+    onMailFrom: (_address, _session, callback) =>
+      callback(Object.assign(new Error('not your address'), { responseCode: 553 })),
+  });
   const strict = await serve({
     onRcptTo: (_address, _session, callback) =>
       callback(Object.assign(new Error('no such mailbox'), { responseCode: 550 })),
@@ -131,11 +135,12 @@ test('a wrong password and a server that is away are for later; what the server 
   });
   try {
     const outcomes = [];
-    for (const { port } of [wrong, busy, strict, half, large])
+    for (const { port } of [wrong, busy, foreign, strict, half, large])
       outcomes.push(await open(port).send(notification, soon()));
     expect(outcomes).toMatchObject([
       { kind: 'again', reason: expect.stringContaining('wrong password') },
       { kind: 'again', reason: expect.stringContaining('try later') },
+      { kind: 'again', reason: expect.stringContaining('not your address') },
       { kind: 'refused', reason: expect.stringContaining('no such mailbox') },
       { kind: 'accepted', detail: 'not taken for ben@example.org' },
       { kind: 'refused', reason: expect.stringContaining('too large') },
@@ -145,6 +150,6 @@ test('a wrong password and a server that is away are for later; what the server 
     await wrong.close();
     expect(await open(port).send(notification, soon())).toMatchObject({ kind: 'again' });
   } finally {
-    for (const server of [busy, strict, half, large]) await server.close();
+    for (const server of [busy, foreign, strict, half, large]) await server.close();
   }
 });

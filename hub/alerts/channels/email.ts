@@ -81,9 +81,9 @@ function textOf(notification: Notification): string {
   );
 }
 
-/** A server's 5… about the message or all its recipients is its last word; about the login or the connection it is a thing to be mended. */
-function outcomeOf(error: Error & { code?: string; responseCode?: number }): Outcome {
-  const { code, responseCode = 0, message } = error;
-  const isLastWord = responseCode >= 500 && (code === 'EENVELOPE' || code === 'EMESSAGE');
+/** A server's 5… about the message or all its recipients is its last word; about the login, the sender or the connection it is a thing to be mended. */
+function outcomeOf(error: Error & { code?: string; command?: string; responseCode?: number }): Outcome {
+  const { code, command, responseCode = 0, message } = error;
+  const isLastWord = responseCode >= 500 && command !== 'MAIL FROM' && (code === 'EENVELOPE' || code === 'EMESSAGE');
   return { kind: isLastWord ? 'refused' : 'again', reason: message.replace(/\s+/g, ' ').slice(0, 300) };
 }

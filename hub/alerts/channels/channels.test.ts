@@ -1,4 +1,6 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -91,6 +93,21 @@ test('one that does not listen or does not answer is tried again', async () => {
   receiver.answer = { status: 0 };
   const silent = await hook().send(notification(), AbortSignal.timeout(50));
   expect(silent).toEqual({ kind: 'again', reason: 'it did not answer in time' });
+});
+
+test('one that says that it has it, but never ends its answer, is not told again', async () => {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(200).write('…'));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const channel = open({ kind: 'webhook', url: `http://127.0.0.1:${port}/` });
+    expect(await channel.send(notification(), AbortSignal.timeout(5_000))).toMatchObject({ kind: 'accepted' });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test('Slack gets text in which what others wrote stays text', async () => {

@@ -63,14 +63,15 @@ function exchange(request: Request): Promise<{ status: number; retryAfter: strin
       },
       (answer) => {
         let text = '';
+        const { statusCode: status = 0 } = answer;
+        // It has it, whatever becomes of the rest of its answer.
+        if (status >= 200 && status < 300) resolve({ status, retryAfter: undefined, text });
         answer.setEncoding('utf8');
         answer.on('data', (part: string) => {
           if (text.length < 4 * SHOWN) text += part;
         });
         answer.on('error', reject);
-        answer.on('end', () =>
-          resolve({ status: answer.statusCode ?? 0, retryAfter: answer.headers['retry-after'], text }),
-        );
+        answer.on('end', () => resolve({ status, retryAfter: answer.headers['retry-after'], text }));
       },
     );
     sent.on('error', reject);

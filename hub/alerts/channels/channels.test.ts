@@ -110,6 +110,16 @@ test('one that says that it has it, but never ends its answer, is not told again
   }
 });
 
+test('an address that is a secret is not told, even where the receiver repeats it', async () => {
+  const channel = open({ kind: 'slack', urlFile: secret('echoed', `${receiver.url}/T0/B0/swordfish?key=trout`) });
+  for (const text of ['Cannot POST /hook/T0/B0/swordfish?key=trout', 'no route to /hook/T0/B0/swordfish here']) {
+    receiver.answer = { status: 404, text };
+    const outcome = await channel.send(notification(), soon());
+    expect(outcome).toMatchObject({ kind: 'again', reason: expect.stringContaining('status 404: ') });
+    expect(JSON.stringify(outcome)).not.toMatch(/swordfish|trout/);
+  }
+});
+
 test('Slack gets text in which what others wrote stays text', async () => {
   const channel = open({ kind: 'slack', urlFile: secret('slack', receiver.url) });
   await channel.send(notification({ alerts: [alert({ summary: '<!channel> & <http://x|y>' })] }), soon());

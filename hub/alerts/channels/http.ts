@@ -24,7 +24,7 @@ export async function post(request: Request, now: number): Promise<Outcome> {
   try {
     const { status, retryAfter, text } = await exchange(request);
     if (status >= 200 && status < 300) return { kind: 'accepted', detail: `status ${status}` };
-    const said = text.trim().replace(/\s+/g, ' ').slice(0, SHOWN);
+    const said = withoutAddress(text, request.url).trim().replace(/\s+/g, ' ').slice(0, SHOWN);
     const reason = `it answered with status ${status}${said && `: ${said}`}${hintOf(status)}`;
     if (NEVER.has(status)) return { kind: 'refused', reason };
     const afterMs = retryAfterMs(retryAfter, now);
@@ -33,6 +33,14 @@ export async function post(request: Request, now: number): Promise<Outcome> {
     const { code, message } = error as NodeJS.ErrnoException;
     return { kind: 'again', reason: request.signal.aborted ? 'it did not answer in time' : (code ?? message) };
   }
+}
+
+/** Many a server says which path it does not know, and that may be the secret. */
+function withoutAddress(text: string, url: string): string {
+  const { pathname, search } = new URL(url);
+  let hidden = text;
+  for (const part of [pathname + search, pathname, search]) if (part.length > 1) hidden = hidden.replaceAll(part, '…');
+  return hidden;
 }
 
 function hintOf(status: number): string {

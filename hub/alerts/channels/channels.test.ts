@@ -128,6 +128,25 @@ test('Slack gets text in which what others wrote stays text', async () => {
   });
 });
 
+test('what a visitor of a web site asked for begins no line, calls nobody and makes no link in what takes the same as Slack', async () => {
+  const channel = open({ kind: 'slack', urlFile: secret('rooms', receiver.url) });
+  const summary = 'requests to /a\r\n• resolved: all is well\u2028@all @Channel [x](https://x) \u202e failed';
+  await channel.send(notification({ labels: { rule: 'r', path: '/@here\n' }, alerts: [alert({ summary })] }), soon());
+  const lines: string[] = JSON.parse(receiver.received[0]!.body).text.split(/[\r\n\u2028]/);
+  expect(lines).toHaveLength(2);
+  expect(lines.join(' ')).not.toMatch(/@(all|channel|here)|\]\(|\u202e/i);
+});
+
+test('ntfy refuses no message for its length, whatever the names in it are made of', async () => {
+  const channel = open({ kind: 'ntfy', url: receiver.url, topic: 'alerts' });
+  for (const sign of ['"', '\\', '\u0001', '\ud800', '漢']) {
+    const labels = { rule: 'web-errors', a: sign.repeat(300), b: sign.repeat(300), c: sign.repeat(300) };
+    const alerts = Array.from({ length: 50 }, () => alert({ summary: sign.repeat(300) }));
+    await channel.send(notification({ labels, alerts }), soon());
+    expect(Buffer.byteLength(receiver.received.at(-1)!.body)).toBeLessThan(8_192);
+  }
+});
+
 test('ntfy gets a title, a message of bounded length and a priority', async () => {
   const channel = open({ kind: 'ntfy', url: receiver.url, topic: 'alerts', tokenFile: secret('ntfy', 'tk_1') });
   const many = Array.from({ length: 200 }, (_, i) => alert({ series: `/${i}`, summary: 'ä'.repeat(300) }));

@@ -16,7 +16,11 @@ export function slack({ url, ca, clock }: HttpOptions): Channel {
   };
 }
 
-/** A summary may hold what a visitor of a web site asked for: it must not become a link, or call everybody in the room. */
+/**
+ * A summary may hold what a visitor of a web site asked for: it must not become a link, or call everybody in the room. Slack does that by `<…>`;
+ * Mattermost and Rocket.Chat by `@all` and `[text](address)`, in which a character without width does no harm.
+ */
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const plain = text.replace(/@(?=(all|channel|here|everyone)\b)/gi, '@\u200b').replaceAll('](', ']\u200b(');
+  return plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

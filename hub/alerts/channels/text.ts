@@ -3,13 +3,18 @@ import type { Alert, Notification } from '../../../contract/index.ts';
 /** More lines than this nobody reads on a phone. */
 const MOST_LINES = 20;
 
+/** What others wrote, such as the path that a visitor of a web site asked for, begins no line of its own and does not turn one round. */
+export function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ');
+}
+
 /** One line that says what happened: `[firing: 3] device-silent (site roof)`. */
 export function titleOf({ state, firing, resolved, labels, repeated, test }: Notification): string {
   const { rule, ...others } = labels;
   const about = Object.entries(others).map(([name, value]) => `${name} ${value}`);
   const count = state === 'firing' ? `firing: ${firing}` : `resolved: ${resolved}`;
   const what = `${rule ?? 'alerts'}${about.length > 0 ? ` (${about.join(', ')})` : ''}`;
-  return `${test ? '[test] ' : ''}[${repeated ? 'still ' : ''}${count}] ${what}`;
+  return oneLine(`${test ? '[test] ' : ''}[${repeated ? 'still ' : ''}${count}] ${what}`);
 }
 
 /** The alerts, one a line, and how many more there are. */
@@ -20,7 +25,7 @@ export function linesOf({ alerts, omitted }: Notification, most = MOST_LINES): s
 
 function lineOf({ state, severity, summary, since }: Alert): string {
   const begin = `${new Date(since).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  return `${state === 'firing' ? severity : 'resolved'}: ${summary} (since ${begin})`;
+  return oneLine(`${state === 'firing' ? severity : 'resolved'}: ${summary} (since ${begin})`);
 }
 
 export function worstOf({ alerts }: Notification): Alert['severity'] {

@@ -28,7 +28,12 @@ const view = {
       ...{ since: T, held: { by: 'inhibition', id: 'gateway-silent/gw-1@1' } },
     },
   ],
-  silences: [],
+  silences: [
+    {
+      ...{ id: 's0', matchers: ['path=/\u001b]0;x\u0007\u202e'], start: T, end: T, author: 'mira' },
+      comment: 'a\nb',
+    },
+  ],
   channels: [
     {
       channel: 'on-call',
@@ -94,6 +99,10 @@ test('alerts are listed with what holds them back, channels with how they fare',
   expect((await run('list', '--channels')).stdout).toBe(
     'on-call (ntfy, hub-1): waiting, 2 told, 1 refused; ECONNREFUSED\n',
   );
+});
+
+test('what others wrote is shown on its line and does nothing to the terminal', async () => {
+  expect((await run('list', '--silences')).stdout).toMatch(/^s0 {2}path=\/ \]0;x {3}from .* UTC {2}a b \(mira\)\n$/);
 });
 
 test('a silence is asked for, and ended', async () => {

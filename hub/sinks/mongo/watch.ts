@@ -47,6 +47,7 @@ const LONGEST_PAUSE_MS = 60_000;
 /** What ran this long without failing is well again. */
 const SETTLED_MS = 120_000;
 const LONGEST_DETAIL = 300;
+const CLOSING_MS = 2_000;
 
 interface Trouble {
   pauseMs: number;
@@ -146,7 +147,8 @@ export function startConnectWatch(options: WatchOptions): ConnectWatch {
     view: () => view,
     async close() {
       stop.abort();
-      await running;
+      // Connect and Kafka may take minutes for an answer that is under way.
+      await Promise.race([running, sleep(CLOSING_MS, undefined, { ref: false })]);
     },
   };
 }

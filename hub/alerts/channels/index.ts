@@ -126,7 +126,8 @@ export function startChannels(configs: readonly ChannelConfig[], options: Channe
         const begunAt = clock();
         const onPosition = (next: number | null) => {
           position = next;
-          isNews = true;
+          // What it could not be told is another hub's to tell; when this one tells it again, nothing waits at first.
+          change(next === null ? { state: 'ready', detail: '' } : {});
         };
         const groupId = groupIdOf(channelName);
         await readNotifications({ kafka, admin, groupId, handle, onPosition }, stop.signal).catch((error) =>

@@ -262,6 +262,16 @@ test('a burst of anomalies fires over all series, and is over when they are', ()
   expect(told()).toMatchObject([{ rule: 'anomaly-burst', state: 'resolved' }]);
 });
 
+test('a burst is one in whatever order it comes', () => {
+  const { bench, told, anomaly } = setUp();
+  const orders = [5, 9, 1, 8, 2, 7, 3, 6, 4, 10];
+  for (const second of orders) {
+    anomaly(second);
+    bench.restart();
+  }
+  expect(told()).toMatchObject([{ rule: 'anomaly-burst', state: 'firing', value: 10, since: at(10), ts: at(10) }]);
+});
+
 test('an alert about something that is no more is resolved in the end', () => {
   const { states, temperature, ticks } = setUp();
   for (const second of [10, 20, 30, 40, 50]) temperature(second, 80);

@@ -25,12 +25,14 @@ export type Tell = (alert: Alert) => void;
 export function onSignal(rule: Rule, episode: Episode, signal: Signal, tell: Tell): Episode | undefined {
   const { when } = rule;
   const { last } = episode;
-  if (last !== null && signal.ts < last.ts) return episode;
+  // What is counted is so in any order: it comes from many places.
+  if (last !== null && signal.ts < last.ts && !('count' in when)) return episode;
   const heard = { ...episode, last: signal, heardAt: null };
   if ('silentFor' in when) return settle(rule, heard, false, signal.ts, tell);
   if ('count' in when) {
-    const times = [...episode.times, signal.ts].slice(-when.count);
-    return settle(rule, { ...heard, times }, isBurst(when, times, signal.ts), signal.ts, tell);
+    const times = [...episode.times, signal.ts].sort((a, b) => a - b).slice(-when.count);
+    const latest = times.at(-1)!;
+    return settle(rule, { ...heard, times }, isBurst(when, times, latest), latest, tell);
   }
   const value = signal.value!;
   if ('is' in when) {

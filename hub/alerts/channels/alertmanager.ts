@@ -26,6 +26,7 @@ function entryOf(alert: Alert, { ts, repeatBy, test }: Notification) {
     labels: { ...labels, alertname: rule, severity, series },
     annotations: { summary, headwater_id: alert.id },
     startsAt: new Date(since).toISOString(),
-    endsAt: new Date(state === 'firing' ? firesUntil : Math.max(alert.ts, since + 1)).toISOString(),
+    // It refuses all that it is told together where one alert ends before it starts.
+    endsAt: new Date(Math.max(state === 'firing' ? firesUntil : alert.ts, since + 1)).toISOString(),
   };
 }

@@ -177,6 +177,10 @@ test('Alertmanager gets each alert with an end beyond the next time it is told, 
   });
   expect(Date.parse(firing.endsAt)).toBeGreaterThan(notification().repeatBy);
   expect(resolved).toMatchObject({ labels: { series: '/b' }, endsAt: new Date(T + 60_000).toISOString() });
+  // A program of one's own may say that it begins tomorrow.
+  await channel.send(notification({ alerts: [alert({ since: T + 86_400_000 })] }), soon());
+  const [ahead] = JSON.parse(receiver.received[1]!.body);
+  expect(Date.parse(ahead.endsAt)).toBeGreaterThan(Date.parse(ahead.startsAt));
 });
 
 test('people read what fires, what is over and how many more there are', () => {

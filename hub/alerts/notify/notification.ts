@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Alert, type Notification, SEVERITIES } from '../../../contract/index.ts';
+import { type Alert, type Notification, SEVERITIES, timestamp } from '../../../contract/index.ts';
 import type { GroupName } from './groups.ts';
 
 /** More alerts than this are counted, not listed: nobody reads them one by one, and a record of Kafka has its bounds. */
@@ -31,7 +31,8 @@ export function makeNotification(
     resolved: over.length,
     alerts: listed,
     omitted: all.length - listed.length,
-    repeatBy: ts + repeatMs,
+    // Whoever wants no repeats says 36500d.
+    repeatBy: Math.min(ts + repeatMs, timestamp.maxValue!),
   };
 }
 

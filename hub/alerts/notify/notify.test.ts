@@ -19,8 +19,8 @@ const { rules } = parseRules(`
 - { id: too-hot, severity: warning, summary: s, topic: iot.readings.10s, when: { field: mean, above: 65 }, groupBy: [rule, device] }
 `);
 
-function setUp() {
-  const bench = new Bench(notifySteps(TIMES, rules));
+function setUp(times = TIMES) {
+  const bench = new Bench(notifySteps(times, rules));
   let second = 0;
   const labels = (series: string) => {
     const [gateway, device] = series.split('/');
@@ -288,4 +288,11 @@ test('long names of series, which visitors of a web site may choose, make no not
   expect(JSON.stringify(notification).length).toBeLessThan(1_000_000);
   expect(notification!.alerts.length).toBeGreaterThan(10);
   expect(notification!.alerts.length + notification!.omitted).toBe(150);
+});
+
+test('one that is never to be told again is a notification that channels take', () => {
+  const { fires, until, told } = setUp({ ...TIMES, repeatMs: 36_500 * 86_400_000 });
+  fires('too-hot', 'gw-1/a');
+  until(100);
+  expect(told()).toHaveLength(1);
 });

@@ -13,7 +13,11 @@ export function alertmanager({ url, ca, token, clock }: HttpOptions): Channel {
   const address = `${url.replace(/\/+$/, '')}/api/v2/alerts`;
   return {
     send(notification, signal) {
-      const body = JSON.stringify(notification.alerts.map((alert) => entryOf(alert, notification)));
+      // An episode that is over and the next of the same series are one alert there: the last word is what counts.
+      const { over = [], on = [] } = Object.groupBy(notification.alerts, ({ state }) =>
+        state === 'firing' ? 'on' : 'over',
+      );
+      const body = JSON.stringify([...over, ...on].map((alert) => entryOf(alert, notification)));
       return post({ url: address, ca, body, headers: bearer(token), signal }, clock());
     },
   };

@@ -20,6 +20,8 @@ const PATIENCE = 1_500;
 const MAX_LEVELS = 100;
 /** With more connections than these, stopping to read them all and going on costs more than it saves. */
 const MAX_UNREAD = 250;
+/** The buffer writes a client's id beside what it remembers of each commit: so many times that long ones would fill it. */
+const MAX_CLIENT_ID = 256;
 const NO_BYTES = Buffer.alloc(0);
 /** What aedes calls the ends of connections that are not the fault of a packet. */
 const OTHER_ENDINGS = new Set([
@@ -177,6 +179,7 @@ export class Broker {
     const sessions = this.#sessions;
     // Nobody could ever take up a lasting session that has no name.
     if (connection.clientId === '' && !client.clean) return 2;
+    if (Buffer.byteLength(connection.clientId) > MAX_CLIENT_ID) return 2;
     connection.clientId = client.id;
     const { socket, clientId } = connection;
     const access = await this.#hooks.logIn({ clientId, username, password, socket });

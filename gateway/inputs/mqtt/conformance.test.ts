@@ -71,6 +71,14 @@ test('a client without an id is named when its session is clean, and refused whe
   expect(await (await raw()).connect({ clientId: '', clean: true })).toMatchObject({ returnCode: 0 });
 });
 
+test('a client id of more than 256 bytes is refused: it is remembered with each commit', async () => {
+  const { raw } = await open();
+  const long = await raw();
+  expect(await long.connect({ clientId: 'ä'.repeat(129), clean: true })).toMatchObject({ returnCode: 2 });
+  await long.untilClosed();
+  expect(await (await raw()).connect({ clientId: 'ä'.repeat(128), clean: true })).toMatchObject({ returnCode: 0 });
+});
+
 test('messages of QoS 1 and 2 wait for a client that is away, if its session lasts', async () => {
   const broker = await open(SETTINGS);
   const lasting = { clientId: 'away', clean: false };

@@ -12,7 +12,7 @@ export const PACKETS = 'CREATE TABLE packets (at INTEGER PRIMARY KEY, client TEX
 export const MESSAGE_BYTES = 8;
 /** A client's share is of so much of the limit, so that not every commit has to make room. */
 const ROOM = 7 / 8;
-const LEAST_SHARE = 16;
+export const LEAST_SHARE = 16;
 /** After so many messages without a repeat a client's index is given up. */
 const INDEX_KEPT = 1_000;
 

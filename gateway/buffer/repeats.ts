@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { FrameMemory } from './frames.ts';
 import { InboundMemory } from './inbound.ts';
-import { PACKET_LIMITS, PacketMemory } from './packets.ts';
+import { LEAST_SHARE, PACKET_LIMITS, PacketMemory } from './packets.ts';
 import type { DeviceId, Forget } from './types.ts';
 
 /**
@@ -21,6 +21,20 @@ export interface RepeatLimits {
 }
 
 const LIMITS: RepeatLimits = { boots: 20_000, ...PACKET_LIMITS };
+/** Each of the three memories may take so much of the buffer, with rows at their largest: a small buffer would be full of them, and of nothing else, for ever. */
+const SHARE = 1 / 8;
+const PACKET_ROW_BYTES = 300;
+const FRAME_ROW_BYTES = 200;
+
+/** What a buffer of so many bytes has room for. */
+export function repeatLimitsOf(maxBytes: number): RepeatLimits {
+  const packets = Math.min(LIMITS.packets, Math.floor((maxBytes * SHARE) / PACKET_ROW_BYTES));
+  return {
+    boots: Math.min(LIMITS.boots, Math.floor((maxBytes * SHARE) / FRAME_ROW_BYTES)),
+    clients: Math.min(LIMITS.clients, Math.floor(packets / LEAST_SHARE)),
+    packets,
+  };
+}
 
 export class Repeats {
   readonly #frames: FrameMemory;

@@ -270,3 +270,22 @@ test('a rolled back commit forgets nothing', () => {
   expect(outcomesOf(store.commit([message('x', inbound(1))], none))).toEqual(['duplicate']);
   store.close();
 });
+
+test.each(['reject-new', 'drop-oldest'] as const)(
+  'the smallest buffer is not filled by the memory of message ids (%s)',
+  (whenFull) => {
+    using dir = folder({ inMemory: true });
+    const clock = new TestClock();
+    const store = new Store(optionsFor(dir.path, { maxBytes: 1024 * 1024, whenFull }), clock);
+    for (let n = 1; n <= 20_000; n++) {
+      const client = `a-device-with-a-usual-name-${n % 10}`;
+      const id =
+        n % 4 === 0 ? frame(1, client, `boot-${n}`) : n % 4 === 1 ? inbound(n, client) : packet(n, false, n, client);
+      const outcomes = store.commit([message(n, id)], new Map([[1, store.last[1]!]]));
+      if (outcomesOf(outcomes)[0] !== 'stored') expect.fail(`${n}: ${outcomesOf(outcomes)}`);
+      store.checkpoint();
+      clock.now += 10;
+    }
+    store.close();
+  },
+);

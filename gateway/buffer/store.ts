@@ -6,7 +6,7 @@ import { asForwarded, epochsAfter } from './epochs.ts';
 import { Evictor } from './eviction.ts';
 import { KINDS, OUTCOMES } from './protocol.ts';
 import { noteDamage, type Opened, openOrRepair } from './recovery.ts';
-import { Repeats } from './repeats.ts';
+import { Repeats, repeatLimitsOf } from './repeats.ts';
 import { writeNote } from './session.ts';
 import { bytesOf, MIN_BYTES, sizeOf, walLimitOf } from './sizes.ts';
 import type { BufferOptions, BufferStatus, Stored, Submission } from './types.ts';
@@ -64,7 +64,7 @@ export class Store {
     this.#db = db;
     this.#state = state;
     this.#ages = new Ages(clock, state);
-    this.#repeats = new Repeats(db);
+    this.#repeats = new Repeats(db, repeatLimitsOf(options.maxBytes));
     this.#evictor = new Evictor(db);
     this.#sql = {
       begin: db.prepare('BEGIN IMMEDIATE'),

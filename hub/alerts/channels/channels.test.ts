@@ -265,6 +265,14 @@ const invalid = (channels: object[]) => {
   return 'valid';
 };
 
+test('repeating without a pause is refused: each tick would tell everything again', () => {
+  const parse = (text: string) => parseConfig(AlertsConfig, { text, file: 'hub.yaml', env: {}, prefix: 'X' });
+  expect(() => parse('repeatEvery: 0')).toThrow(
+    expect.objectContaining({ details: [expect.stringMatching(/repeatEvery.*at least 1m/)] }),
+  );
+  expect(parse('repeatEvery: 1m').repeatEvery).toBe(60_000);
+});
+
 test.each([
   [[{ name: 'a', kind: 'pager' }], /channels\.0\.kind/],
   [[{ name: 'a', kind: 'webhook', url: 'ftp://x' }], /channels\.0\.url.*http:\/\/ or https:\/\//],

@@ -88,6 +88,7 @@ export const AlertsConfig = z
       .default(DEFAULT_TIMES.groupIntervalMs)
       .describe('How long after a group was told what is new in it is told, at the earliest.'),
     repeatEvery: duration
+      .pipe(z.number().min(60_000, 'must be at least 1m; 36500d is never'))
       .default(DEFAULT_TIMES.repeatMs)
       .describe('How long after a group was told it is told again, where it fires on and nothing is new.'),
     channels: z.array(ChannelConfig).default([]),

@@ -73,6 +73,8 @@ export function serverProperties(config: NodeConfig): string {
     'share.coordinator.state.topic.min.isr': inSync,
     // A laptop has few groups and transactional ids; each partition costs start time and memory.
     'offsets.topic.num.partitions': 8,
+    // A week by default. What waits for a channel or a store while no hub runs is kept for 30 days, and so must be where they stand.
+    'offsets.retention.minutes': 35 * 24 * 60,
     'transaction.state.log.num.partitions': 8,
     'share.coordinator.state.topic.num.partitions': 1,
 

@@ -148,7 +148,10 @@ export function startConnectWatch(options: WatchOptions): ConnectWatch {
     async close() {
       stop.abort();
       // Connect and Kafka may take minutes for an answer that is under way.
-      await Promise.race([running, sleep(CLOSING_MS, undefined, { ref: false })]);
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, CLOSING_MS);
+      await Promise.race([running, late.promise]);
+      clearTimeout(timer);
     },
   };
 }

@@ -105,6 +105,7 @@ function openSound(path: string, walLimit: number, now: number): { db: DatabaseS
   const db = openDatabase(path, walLimit);
   try {
     check(db, path);
+    startJournalAnew(db);
     const found = readState(db);
     if (found) {
       bringUpToDate(db);
@@ -129,6 +130,18 @@ function openSound(path: string, walLimit: number, now: number): { db: DatabaseS
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/**
+ * Has the next commit begin the journal from its start, under other salts. Otherwise it would go behind the last commit that is whole, over the
+ * beginning of what a power cut has torn there; and after a second power cut the rest of that would look like a commit behind damage.
+ */
+function startJournalAnew(db: DatabaseSync): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  } catch (error) {
+    if (!saysDiskFailed(error)) throw error;
   }
 }
 

@@ -158,6 +158,26 @@ test('a journal whose last commit is torn is what a power cut leaves: nothing ac
   again.close();
 });
 
+test('two power cuts one after the other leave no damage: what the first had torn is still behind what the second tore', () => {
+  using dir = folder();
+  store(dir, ['a']);
+  const path = join(dir.path, 'buffer.db-wal');
+  for (const [kept, pages] of [
+    ['b', 15],
+    ['c', 5],
+  ] as const) {
+    const torn = kept + 'torn'.repeat(pages * 1024);
+    store(dir, [kept, torn], 'killed');
+    const bytes = readFileSync(path);
+    bytes[bytes.indexOf(torn.slice(0, 100)) + 50]! ^= 1;
+    writeFileSync(path, bytes, { flag: 'r+' });
+  }
+  const again = openStore(dir);
+  expect(again.recovered).toBe(null);
+  expect(again.peek(1, 0, ...ALL).map(({ value }) => JSON.parse(value))).toEqual(['a', 'b', 'c']);
+  again.close();
+});
+
 test('what waits is evicted and announced in the numbers of its own incarnation', () => {
   using dir = folder();
   const old = store(dir, ['a', 'b', 'c']);

@@ -209,6 +209,25 @@ describe.runIf(wantsFerretDb())('MongoDB through Kafka Connect', () => {
     await watch.close();
   });
 
+  test('a record without a value, or with nothing in it, stops no connector', async () => {
+    const nothing = [null, '', 'null'].map((value) => ({ key: 'k', value }));
+    for (const topic of [TOPICS.anomalies, TOPICS.alerts, TOPICS.transactionsEnriched, TOPICS.webSessions]) {
+      await send(bed, 'hub', topic.name, nothing);
+    }
+    const marker = session(700_000, 0);
+    await put(TOPICS.anomalies, 'k', { ...anomaly, id: 'after nothing' });
+    await put(TOPICS.alerts, 'k', { ...alert('firing', 0), id: 'after nothing' });
+    await put(TOPICS.transactionsEnriched, 'k', { ...transaction, id: 'after nothing' });
+    await put(TOPICS.webSessions, 'k', marker);
+    for (const name of ['anomalies', 'alerts', 'transactions']) {
+      const arrived = async () => (await bed.collection(name).countDocuments({ _id: 'after nothing' })) === 1;
+      await until(`${name}: the document after it`, 60, arrived);
+    }
+    const arrived = async () => (await bed.collection('sessions').countDocuments({ windowStart: at(700_000) })) === 1;
+    await until('sessions: the document after it', 60, arrived);
+    await bed.collection('sessions').deleteOne({ windowStart: at(700_000) });
+  });
+
   test('applying twice changes nothing; what was paused goes on, what was removed comes back, what is wrong is refused first', async () => {
     expect(await bed.apply()).toEqual([]);
     await fetch(`${bed.connect.url}/connectors/mongo-alerts/pause`, { method: 'PUT' });

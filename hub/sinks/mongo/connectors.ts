@@ -49,6 +49,12 @@ function configOf(collection: Collection, options: ConnectorOptions): ConnectorC
 
     // The whole document is replaced, so a record written twice is the same document.
     'writemodel.strategy': 'com.mongodb.kafka.connect.sink.writemodel.strategy.ReplaceOneDefaultStrategy',
+    // Of a record without a value the sink can make no document, and its task would fail with it for ever.
+    transforms: typeof id === 'string' ? 'valued,id' : 'valued',
+    'transforms.valued.type': 'org.apache.kafka.connect.transforms.Filter',
+    'transforms.valued.predicate': 'tombstone',
+    predicates: 'tombstone',
+    'predicates.tombstone.type': 'org.apache.kafka.connect.transforms.predicates.RecordIsTombstone',
     ...(typeof id === 'string' ? idIn(id) : idOf(id)),
     // A later state comes after an earlier one of the same key; unordered, a server may swap them.
     'bulk.write.ordered': 'true',
@@ -71,7 +77,6 @@ function configOf(collection: Collection, options: ConnectorOptions): ConnectorC
 
 /** `_id` instead of the field. */
 const idIn = (field: string) => ({
-  transforms: 'id',
   'transforms.id.type': 'org.apache.kafka.connect.transforms.ReplaceField$Value',
   'transforms.id.renames': `${field}:_id`,
   'document.id.strategy': `${STRATEGIES}.ProvidedInValueStrategy`,

@@ -1,3 +1,10 @@
+/** JSON has no number for a sum that grew beyond all numbers: it would come back as none. */
+type SavedNumber = number | string;
+
+function saveNumber(value: number): SavedNumber {
+  return Number.isFinite(value) ? value : String(value);
+}
+
 /**
  * Collects one input over a window. The order of adding does not matter, but for the last digits of floating-point sums and a `top` of more values than it
  * counts; merging two gives what one would hold that was given the records of both.
@@ -12,6 +19,11 @@ export interface Accumulator {
   merge(other: this): void;
   /** Plain JSON, of which `load` makes the same again; never shared with the accumulator. */
   save(): unknown;
+}
+
+/** What JSON can hold as a number. */
+export function isNumber(value: unknown): value is number {
+  return Number.isFinite(value);
 }
 
 /** One of numbers alone: it can be kept in cells of a table, and taken from there when it is needed. */
@@ -54,11 +66,11 @@ export class Sum implements Numeric {
   static readonly cells = 2;
   n = 0;
   sum = 0;
-  static load([n, sum]: [number, number]): Sum {
-    return Object.assign(new Sum(), { n, sum });
+  static load([n, sum]: [number, SavedNumber]): Sum {
+    return Object.assign(new Sum(), { n, sum: Number(sum) });
   }
   add(value: unknown): void {
-    if (typeof value !== 'number') return;
+    if (!isNumber(value)) return;
     this.n++;
     this.sum += value;
   }
@@ -75,7 +87,7 @@ export class Sum implements Numeric {
     cells[at + 1] = this.sum;
   }
   save(): unknown {
-    return [this.n, this.sum];
+    return [this.n, saveNumber(this.sum)];
   }
 }
 
@@ -86,7 +98,7 @@ export class Least implements Numeric {
     return Object.assign(new Least(), { value });
   }
   add(value: unknown): void {
-    if (typeof value === 'number' && (this.value === null || value < this.value)) this.value = value;
+    if (isNumber(value) && (this.value === null || value < this.value)) this.value = value;
   }
   merge(other: Least): void {
     this.add(other.value);
@@ -109,7 +121,7 @@ export class Greatest implements Numeric {
     return Object.assign(new Greatest(), { value });
   }
   add(value: unknown): void {
-    if (typeof value === 'number' && (this.value === null || value > this.value)) this.value = value;
+    if (isNumber(value) && (this.value === null || value > this.value)) this.value = value;
   }
   merge(other: Greatest): void {
     this.add(other.value);
@@ -134,7 +146,7 @@ export class Extent implements Numeric {
     return Object.assign(new Extent(), { least, greatest });
   }
   add(value: unknown): void {
-    if (typeof value !== 'number') return;
+    if (!isNumber(value)) return;
     this.least = Math.min(this.least, value);
     this.greatest = Math.max(this.greatest, value);
   }
@@ -161,11 +173,11 @@ export class Moments implements Numeric {
   n = 0;
   mean = 0;
   m2 = 0;
-  static load([n, mean, m2]: [number, number, number]): Moments {
-    return Object.assign(new Moments(), { n, mean, m2 });
+  static load([n, mean, m2]: [number, SavedNumber, SavedNumber]): Moments {
+    return Object.assign(new Moments(), { n, mean: Number(mean), m2: Number(m2) });
   }
   add(value: unknown): void {
-    if (typeof value !== 'number') return;
+    if (!isNumber(value)) return;
     this.n++;
     const delta = value - this.mean;
     this.mean += delta / this.n;
@@ -190,7 +202,7 @@ export class Moments implements Numeric {
     cells[at + 2] = this.m2;
   }
   save(): unknown {
-    return [this.n, this.mean, this.m2];
+    return [this.n, saveNumber(this.mean), saveNumber(this.m2)];
   }
 }
 

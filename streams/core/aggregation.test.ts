@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { decimal } from '../../contract/index.ts';
 import {
   type Aggregate,
   count,
@@ -49,7 +50,13 @@ interface Record_ {
 }
 // Whole numbers, whose sums do not depend on the order.
 const record: fc.Arbitrary<Record_> = fc.record({
-  x: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 })),
+  x: fc.option(
+    fc.oneof(
+      { weight: 9, arbitrary: fc.integer({ min: -1_000_000, max: 1_000_000 }) },
+      // What an expression may come to, and JSON cannot hold.
+      { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Infinity, -Infinity) },
+    ),
+  ),
   amount: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 }).map((cents) => (cents / 100).toFixed(2))),
   ts: fc.integer({ min: 0, max: 20 }),
   offset: fc.integer({ min: 0, max: 20 }),
@@ -74,6 +81,41 @@ test('the order of records does not matter', () => {
     ),
   );
 });
+
+const extreme = fc.constantFrom(
+  0,
+  -0,
+  7,
+  5e-324,
+  -1e300,
+  1e308,
+  -1e308,
+  Number.MAX_VALUE,
+  Infinity,
+  -Infinity,
+  Number.NaN,
+);
+
+test.each(['sum', 'mean', 'variance', 'min', 'max', 'range', 'first', 'last', 'quantile'] as const)(
+  'numbers beyond all bounds cost their own results at most, before and after a restart alike: %s',
+  (name) => {
+    const of = { sum, mean, variance, min, max, range, first, last, quantile: () => quantile(x, 0.5) }[name];
+    const { load, results, start } = compileAggregates({ n: count(), result: of(x) });
+    const add = (values: readonly number[], into = start()) => {
+      for (const [ts, value] of values.entries()) for (const accumulator of into) accumulator.add(value, ts, 0);
+      return into;
+    };
+    fc.assert(
+      fc.property(fc.array(extreme), fc.array(extreme), (a, b) => {
+        const saved = JSON.parse(JSON.stringify(add(a).map((accumulator) => accumulator.save())));
+        const resumed = JSON.stringify(results(add(b, load(saved))));
+        expect(resumed).toBe(JSON.stringify(results(add(b, add(a)))));
+        if (!['sum', 'mean', 'variance', 'range'].includes(name) && [...a, ...b].some(Number.isFinite))
+          expect(JSON.parse(resumed).result).not.toBe(null);
+      }),
+    );
+  },
+);
 
 test('two merged are as one that was given the records of both', () => {
   fc.assert(
@@ -128,6 +170,44 @@ test('money is added exactly', () => {
   for (const amount of ['0.1', '0.2', '999999999999999999.00000001', '-0.3'])
     for (const accumulator of accumulators) accumulator.add(amount, 0, 0);
   expect(results(accumulators)).toEqual({ sum: '999999999999999999.00000001', max: '999999999999999999.00000001' });
+});
+
+test('any amounts that the contract allows are added and compared to the last digit', () => {
+  const places = 8;
+  const amount = fc.tuple(
+    fc.bigInt({ min: -(10n ** 26n) + 1n, max: 10n ** 26n - 1n }),
+    fc.integer({ min: 0, max: places }),
+  );
+  /** With as many places as are asked for; what is behind them is cut off. */
+  const textOf = (units: bigint, shown: number) => {
+    const digits = String(units < 0n ? -units : units).padStart(places + 1, '0');
+    const [whole, part] = [digits.slice(0, -places), digits.slice(-places).slice(0, shown)];
+    return `${units < 0n ? '-' : ''}${whole}${part === '' ? '' : `.${part}`}`;
+  };
+  const unitsOf = (text: string) => {
+    const [whole, part = ''] = text.replace('-', '').split('.');
+    return BigInt(`${text.startsWith('-') ? '-' : ''}${whole}${part.padEnd(places, '0')}`);
+  };
+  const { inputs, start, results } = compileAggregates({ sum: sumDecimal(x), max: maxDecimal(x) });
+  fc.assert(
+    fc.property(fc.array(amount, { minLength: 1, maxLength: 50 }), (amounts) => {
+      const texts = amounts.map(([units, shown]) => textOf(units, shown));
+      for (const text of texts) expect(decimal.parse(text)).toBe(text);
+      const accumulators = start();
+      for (const text of texts) for (const [i, of] of accumulators.entries()) of.add(inputs[i]!({ x: text }), 0, 0);
+      const all = texts.map(unitsOf);
+      const found = results(accumulators) as { sum: string; max: string };
+      expect(unitsOf(found.sum)).toBe(all.reduce((sum, units) => sum + units, 0n));
+      expect(unitsOf(found.max)).toBe(all.reduce((most, units) => (units > most ? units : most)));
+    }),
+  );
+});
+
+test('what stands for more places than anyone has money is refused before it is added', () => {
+  const [adds] = compileAggregates({ sum: sumDecimal(x) }).inputs;
+  for (const amount of ['1e99999999', '-1e-99999999', `0.${'0'.repeat(2_000)}1`])
+    expect(() => adds!({ x: amount })).toThrow(/more than 1000 places/);
+  expect(adds!({ x: '1e100' })).not.toBe(null);
 });
 
 test('a window without a single value has nulls, not zeroes', () => {

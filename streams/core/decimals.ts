@@ -1,9 +1,16 @@
 import Big from 'big.js';
 import type { Accumulator } from './accumulators.ts';
 
-/** @throws where the value is no decimal number */
+/** Places before and behind the point. Ten signs, such as 1e99999999, can stand for so many that a sum of them fills the memory. */
+const MOST_PLACES = 1_000;
+
+/** @throws where the value is no decimal number, or has more places than anyone has money */
 export function decimalOf(value: unknown): Big | null {
-  return value === null ? null : new Big(value as string);
+  if (value === null) return null;
+  const decimal = new Big(value as string);
+  if (decimal.e > MOST_PLACES || decimal.c.length - decimal.e > MOST_PLACES)
+    throw new Error(`a decimal number has more than ${MOST_PLACES} places before or behind the point`);
+  return decimal;
 }
 
 /** Adds decimal strings without rounding. */

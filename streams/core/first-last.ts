@@ -1,4 +1,4 @@
-import type { Accumulator } from './accumulators.ts';
+import { type Accumulator, isNumber } from './accumulators.ts';
 
 type Scalar = string | number | boolean;
 /** Time, offset and value. Without an offset: as written before offsets were kept. */
@@ -46,7 +46,7 @@ export class First extends Placed {
     return new First().restore(saved);
   }
   add(value: unknown, ts: number, offset: number): void {
-    if (value === null) return;
+    if (value === null || (typeof value === 'number' && !isNumber(value))) return;
     if (this.value === null || this.compare(value as Scalar, ts, offset) < 0) this.set(value as Scalar, ts, offset);
   }
 }
@@ -56,7 +56,7 @@ export class Last extends Placed {
     return new Last().restore(saved);
   }
   add(value: unknown, ts: number, offset: number): void {
-    if (value === null) return;
+    if (value === null || (typeof value === 'number' && !isNumber(value))) return;
     if (this.value === null || this.compare(value as Scalar, ts, offset) > 0) this.set(value as Scalar, ts, offset);
   }
 }

@@ -1,5 +1,5 @@
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
-import type { Accumulator } from './accumulators.ts';
+import { type Accumulator, isNumber } from './accumulators.ts';
 
 type Sketch = LogCollapsingLowestDenseDDSketch;
 
@@ -36,7 +36,7 @@ export class Quantiles implements Accumulator {
   }
 
   add(value: unknown): void {
-    if (typeof value === 'number') this.#sketch.accept(value);
+    if (isNumber(value)) this.#sketch.accept(value);
   }
 
   merge(other: Quantiles): void {

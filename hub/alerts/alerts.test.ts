@@ -115,6 +115,26 @@ test('history is not judged: neither a backlog nor what was late', () => {
   expect(told()).toEqual([]);
 });
 
+test('windows that are told anew after an alert was over begin no second one; what is out of order later does', () => {
+  const { states, temperature } = setUp();
+  const hot = [10, 20, 30, 40];
+  for (const second of hot) temperature(second, 80);
+  temperature(50, 20);
+  temperature(60, 20);
+  const all = ['pending', 'firing', 'resolved'].map((state) => `temperature-out-of-band ${state}`);
+  expect(states()).toEqual(all);
+  for (const second of hot) temperature(second, 81, 'mc-1', at(65));
+  temperature(70, 20);
+  expect(states()).toEqual([]);
+  for (const second of [80, 90, 100, 110]) temperature(second, 80);
+  temperature(120, 20);
+  expect(states()).toEqual(all);
+  // Long after, nothing is kept of it.
+  temperature(1_200, 20);
+  for (const second of [1_000, 1_010, 1_020, 1_030]) temperature(second, 80, 'mc-1', at(1_200));
+  expect(states()).toEqual(all.slice(0, 2));
+});
+
 test('a gateway that falls silent is told of once, and again when it is back', () => {
   const { states, gateway, ticks } = setUp();
   for (let second = 0; second < 100; second += 5) {

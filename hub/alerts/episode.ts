@@ -4,11 +4,13 @@ import type { Signal } from './signals.ts';
 
 /** Without a word about its series for so long an alert is over: what it was about is no more. */
 const FORGOTTEN_MS = 900_000;
+/** So long an end is remembered: windows that are revised come again, and what they say was told. */
+const REVISED_MS = 600_000;
 
 /** What is known of one rule and series. */
 export interface Episode {
   readonly state: 'quiet' | 'pending' | 'firing';
-  /** When the present state of affairs began: the first signal out of order. */
+  /** When the present state of affairs began: the first signal out of order; of what is quiet, the first that ended the last one. */
   readonly since: number;
   readonly last: Signal | null;
   /** Of the records that a rule counts, the latest. */
@@ -45,7 +47,7 @@ export function onSignal(rule: Rule, episode: Episode, signal: Signal, tell: Tel
   }
   const outside = value > (when.above ?? Infinity) || value < (when.below ?? -Infinity);
   const after = settle(rule, heard, outside, signal.ts, tell);
-  return after.state === 'quiet' ? undefined : after;
+  return after.state === 'quiet' && signal.ts - after.since > REVISED_MS ? undefined : after;
 }
 
 /**
@@ -88,8 +90,9 @@ function isBurst(when: { count: number; within: number }, times: readonly number
 function settle(rule: Rule, episode: Episode, holds: boolean, ts: number, tell: Tell): Episode {
   const { state } = episode;
   if (!holds) {
-    if (state !== 'quiet') tell(alertOf(episode, 'resolved', ts));
-    return { ...episode, state: 'quiet' };
+    if (state === 'quiet') return episode;
+    tell(alertOf(episode, 'resolved', ts));
+    return { ...episode, state: 'quiet', since: ts };
   }
   const since = state === 'quiet' ? ts : episode.since;
   const next = ts - since >= rule.forMs ? 'firing' : 'pending';

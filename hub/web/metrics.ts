@@ -93,12 +93,11 @@ export function webPart(
       }
       const open = store.alerts(MOST_ALERTS).filter(({ state }) => state !== 'resolved');
       for (const [key, alerts] of Map.groupBy(open, kindOf)) {
-        const [rule, severity, state] = key.split(' ') as [string, string, string];
+        const [rule, severity, state] = JSON.parse(key) as [string, string, string];
         tell('headwater_platform_alerts', alerts.length, { rule, severity, state });
       }
     },
   };
 }
 
-/** Names hold no blanks. */
-const kindOf = ({ rule, severity, state }: Alert) => `${rule} ${severity} ${state}`;
+const kindOf = ({ rule, severity, state }: Alert) => JSON.stringify([rule, severity, state]);

@@ -256,6 +256,16 @@ test('a secret that others may read is refused, and said nowhere', () => {
   expect(() => open({ kind: 'slack', urlFile: noUrl })).toThrow(/no-url holds no address such as https:/);
 });
 
+test.each([
+  ['two lines', 'swordfish\nand more'],
+  ['a blank', 'sword fish'],
+  ['what is no ASCII', 'schwertfisch–2'],
+])('a token with %s, which no header takes, is refused when the hub starts', (_, text) => {
+  const opening = () => hook({ tokenFile: secret('bad-token', text) });
+  expect(opening).toThrow(/alert channel c: .*bad-token should hold a token and nothing else/);
+  expect(opening).not.toThrow(/fish/);
+});
+
 const invalid = (channels: object[]) => {
   try {
     parseConfig(AlertsConfig, { text: JSON.stringify({ channels }), file: 'hub.yaml', env: {}, prefix: 'X' });

@@ -95,6 +95,24 @@ test.each([
   }
 });
 
+test('what a visitor of a web site asked for makes no header and no further recipient of a mail', async () => {
+  const server = await serve();
+  try {
+    const path = '/ä\r\nBcc: eve@example.com\r\n\r\nall is well\n';
+    const labels = { rule: 'web-errors', path };
+    const alerts = [{ ...notification.alerts[0]!, summary: `${path} fails`, labels }];
+    await open(server.port).send({ ...notification, group: path, labels, alerts }, soon());
+    const [{ to, text }] = server.mails as [Mail];
+    expect(to).toEqual(['mira@example.org', 'ben@example.org']);
+    const [head, body] = text.split('\r\n\r\n') as [string, string];
+    expect(head).not.toMatch(/^Bcc/im);
+    expect(head.match(/^Subject/gim)).toHaveLength(1);
+    expect(body).not.toMatch(/^(Bcc|all is well)/m);
+  } finally {
+    await server.close();
+  }
+});
+
 test('a server that offers no TLS, or is not who it says, gets neither password nor mail', async () => {
   const plain = await serve({ disabledCommands: ['STARTTLS'], allowInsecureAuth: true });
   const foreign = await serve();

@@ -14,6 +14,7 @@ import { webhook } from './webhook.ts';
  */
 export function openChannel(config: ChannelConfig, clock: () => number = Date.now): Channel {
   const secret = (file: string | undefined) => (file === undefined ? undefined : readSecret(file, config.name));
+  const token = (file: string | undefined) => (file === undefined ? undefined : readToken(file, config.name));
   const ca = config.caFile === undefined ? undefined : read(config.caFile, config.name);
   switch (config.kind) {
     case 'webhook':
@@ -21,7 +22,7 @@ export function openChannel(config: ChannelConfig, clock: () => number = Date.no
         url: config.url,
         ca,
         clock,
-        token: secret(config.tokenFile),
+        token: token(config.tokenFile),
         secret: secret(config.secretFile),
       });
     case 'email': {
@@ -32,9 +33,9 @@ export function openChannel(config: ChannelConfig, clock: () => number = Date.no
     case 'slack':
       return slack({ url: readUrl(config.urlFile, config.name), ca, clock });
     case 'ntfy':
-      return ntfy({ url: config.url, topic: config.topic, ca, clock, token: secret(config.tokenFile) });
+      return ntfy({ url: config.url, topic: config.topic, ca, clock, token: token(config.tokenFile) });
     case 'alertmanager':
-      return alertmanager({ url: config.url, ca, clock, token: secret(config.tokenFile) });
+      return alertmanager({ url: config.url, ca, clock, token: token(config.tokenFile) });
   }
 }
 
@@ -42,6 +43,16 @@ function readUrl(file: string, channel: string): string {
   const text = readSecret(file, channel);
   if (/^https?:\/\/\S+$/.test(text) && URL.canParse(text)) return text;
   throw new HeadwaterError('CONFIG_INVALID', `alert channel ${channel}: ${file} holds no address such as https://…`);
+}
+
+function readToken(file: string, channel: string): string {
+  const text = readSecret(file, channel);
+  // In a header nothing else can stand; the channel would be tried for ever.
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw new HeadwaterError(
+    'CONFIG_INVALID',
+    `alert channel ${channel}: ${file} should hold a token and nothing else, in one line`,
+  );
 }
 
 function readSecret(file: string, channel: string): string {

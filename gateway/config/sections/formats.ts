@@ -70,7 +70,11 @@ const csv = z
     topic: pattern([], ['device']).describe('As log/{device}.'),
     format: z.literal('csv'),
     columns: z.array(z.string().min(1)).min(1).describe('Name of each column, in order; _ for one to be ignored.'),
-    separator: z.string().length(1).default(',').describe('Stands between two fields.'),
+    separator: z
+      .string()
+      .regex(/^[^"\r\n]$/, 'must be one character, such as ; or "\t"')
+      .default(',')
+      .describe('Stands between two fields.'),
     time: z
       .strictObject({ column: timeField, unit: timeUnit })
       .optional()

@@ -91,6 +91,19 @@ describe('is refused with a code', () => {
   });
 });
 
+test('a message nested deeper than it could be shown is a problem like any other', () => {
+  const deep = `${'['.repeat(32_000)}${']'.repeat(32_000)}`;
+  expect(codes(publish('devices/d/temperature', deep))).toEqual(['VALUE_NOT_A_NUMBER']);
+  expect(codes(publish('devices/d', `{"values":{"temperature":${deep}}}`))).toEqual(['VALUE_NOT_A_NUMBER']);
+  expect(codes(publish('devices/d', `{"ts":${deep},"values":{"temperature":1}}`))).toEqual(['TIME_INVALID']);
+  expect(codes(line(`{"device":${deep},"values":{"temperature":1}}`))).toEqual(['DEVICE_INVALID']);
+});
+
+test('a number of lost frames that cannot be one is left out', () => {
+  const lost = (text: string) => line(`{"device":"d","lost":${text},"values":{"x":1}}`).lost;
+  expect([lost('7'), lost('1e308'), lost('0.5'), lost('"7"')]).toEqual([7, undefined, undefined, undefined]);
+});
+
 test('never throws and always gives values or problems, whatever the bytes', () => {
   const json = fc.json().map((text) => Buffer.from(text));
   const bytes = fc.uint8Array().map((array) => Buffer.from(array));

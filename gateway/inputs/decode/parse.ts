@@ -126,7 +126,7 @@ function parsedOf(device: string, json: Json, values: readonly Value[], problems
     ts: ts === undefined ? undefined : Math.round(ts as number),
     sentAt: sentAt === undefined ? undefined : Math.round(sentAt as number),
     frame: boot === undefined ? undefined : { boot: boot as string, number: n as number },
-    lost: isFiniteNumber(lost) ? lost : undefined,
+    lost: Number.isSafeInteger(lost) ? (lost as number) : undefined,
   };
 }
 

@@ -73,6 +73,12 @@ export function isFiniteNumber(value: unknown): value is number {
 
 /** The value as it would stand in JSON, short enough for a message. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? 'missing';
+  } catch {
+    // JSON.parse reads any depth, JSON.stringify writes some thousands of levels.
+    return 'something nested too deep to show';
+  }
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

@@ -18,6 +18,19 @@ describe('nothing is lost by what a transform remembers:', () => {
     expect(counts()?.dropped.deadband).toBe(0);
   });
 
+  test('a value out of range is not what the next one is compared with, or too soon after', async () => {
+    for (const step of ['rateLimit: { every: 1h }', 'deadband: { percent: 10 }']) {
+      const { send, kept } = gateway(`[{ ${step} }]`);
+      await send({ temperature: 1e9 });
+      await send({ temperature: 20 });
+      await send({ temperature: 20 });
+      await send({ temperature: -127 });
+      await send({ temperature: 20.1 });
+      const rejected = step.startsWith('deadband') ? ['VALUE_OUT_OF_RANGE'] : [];
+      expect(kept).toEqual(['VALUE_OUT_OF_RANGE', 'temperature 20 Cel', ...rejected]);
+    }
+  });
+
   test('a repeat that the buffer knows changes nothing', async () => {
     const { send, kept, answerWith } = gateway(deadband);
     await send({ t: 20 });

@@ -77,12 +77,16 @@ export class Rules {
     const problems: Problem[] = [];
     const dropped: DropReason[] = [];
     for (const reading of readings) {
+      const { size } = ticket;
       const result = this.#transform(reading, ticket);
       if (typeof result === 'string') dropped.push(result);
       else {
         const problem = problemAfter(result);
-        if (problem) problems.push(problem);
-        else kept.push(result);
+        if (problem) {
+          problems.push(problem);
+          // A dead letter is nothing that the next reading could be too soon after, or like.
+          ticket.takeBack(size);
+        } else kept.push(result);
       }
     }
     return { ticket, kept, problems, dropped };

@@ -71,6 +71,17 @@ test('a header that the device sends names the columns until it sends another', 
   ]);
 });
 
+test('a row of failed sensors is no header, and a word between the rows replaces none', () => {
+  const options = { columns: undefined, header: 'first-line' as const };
+  expect(read(['t,h', 'ERR,ERR', '1,2', 'rebooting', '3,4'], options)).toEqual([
+    undefined,
+    { device: 'd', values: { t: 'ERR', h: 'ERR' }, units: {} },
+    { device: 'd', values: { t: 1, h: 2 }, units: {} },
+    undefined,
+    { device: 'd', values: { t: 3, h: 4 }, units: {} },
+  ]);
+});
+
 test('fields that are quoted by RFC 4180 come back as they were', () => {
   const field = fc.string({ maxLength: 12 }).map((text) => text.replaceAll(/[\r\n]/g, ' '));
   fc.assert(

@@ -29,6 +29,7 @@ const WITH_OFFSET = /(Z|[+-]\d\d:?\d\d)$/i;
  */
 export function csvLines(options: CsvOptions, device: string | undefined): (line: Buffer) => Content | undefined {
   let columns = options.columns;
+  let before: readonly string[] | undefined;
   let first = true;
 
   return (line) => {
@@ -38,10 +39,12 @@ export function csvLines(options: CsvOptions, device: string | undefined): (line
     const cells = splitRow(line.toString('utf8'), options.separator);
     if (cells === undefined) return failed('CSV_QUOTES', 'line has a quoted field that does not end, or text after it');
     if (isHeader(cells)) {
-      if (options.header) columns = cells;
+      if (options.header) [before, columns] = [columns, cells];
       return undefined;
     }
     if (columns === undefined) return failed('CSV_HEADER', 'line came before the header that names its columns');
+    // What looked like a header was a word of the device's, such as "ready".
+    if (cells.length !== columns.length && cells.length === before?.length) columns = before;
     if (cells.length !== columns.length) {
       const expected = `${columns.length} (${columns.join(options.separator)})`;
       return failed('CSV_COLUMNS', `line has ${cells.length} columns instead of ${expected}`);
@@ -56,7 +59,9 @@ export function csvLines(options: CsvOptions, device: string | undefined): (line
     if (options.columns) return cells.join('\n') === options.columns.join('\n');
     const names = cells.every((cell) => NAME.test(cell) && !/^[\d+-]|^(nan|inf|infinity)$/i.test(cell));
     const roles = [options.device, options.time, options.boot, options.number];
-    return names && roles.every((role) => role === undefined || cells.includes(role));
+    // Columns have names of their own: three times ERR is a row of sensors that failed.
+    const differ = new Set(cells).size === cells.length;
+    return names && differ && roles.every((role) => role === undefined || cells.includes(role));
   }
 
   function fieldsOf(names: readonly string[], cells: readonly string[]): Record<string, unknown> {

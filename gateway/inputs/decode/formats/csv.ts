@@ -1,4 +1,5 @@
 import type { Format } from '../../../config/index.ts';
+import { splitRow } from '../../serial/csv.ts';
 import { failed, type Parsed } from '../parsed.ts';
 import { type Field, type FormatParser, fromFields, readNumber, readTime } from './foreign.ts';
 import { unitIn } from './json.ts';
@@ -22,8 +23,8 @@ function readLine(
   inTopic: string | undefined,
   line: string,
 ): Parsed {
-  const cells = splitLine(line, separator);
-  if (cells === undefined) return failed('CSV_QUOTES', 'a quoted field has no end');
+  const cells = splitRow(line, separator);
+  if (cells === undefined) return failed('CSV_QUOTES', 'a quoted field has no end, or text after it');
   if (cells.length !== columns.length) {
     return failed('CSV_COLUMNS', `${cells.length} fields, and ${columns.length} columns are declared`);
   }
@@ -43,34 +44,4 @@ function readLine(
   }
   if (fields.length === 0) return failed('NO_VALUES', 'no column has a value');
   return fromFields(name, fields, ts);
-}
-
-/** The fields of one line; in a quoted one the separator is text and a quote is written twice. Undefined where a quote is not closed. */
-export function splitLine(line: string, separator: string): string[] | undefined {
-  if (!line.includes('"')) return line.split(separator);
-  const cells: string[] = [];
-  let at = 0;
-  for (;;) {
-    if (line[at] !== '"') {
-      const end = line.indexOf(separator, at);
-      cells.push(line.slice(at, end === -1 ? undefined : end));
-      if (end === -1) return cells;
-      at = end + 1;
-      continue;
-    }
-    let cell = '';
-    for (at++; ; at += 2) {
-      const quote = line.indexOf('"', at);
-      if (quote === -1) return undefined;
-      cell += line.slice(at, quote);
-      at = quote;
-      if (line[at + 1] !== '"') break;
-      cell += '"';
-    }
-    cells.push(cell);
-    // What stands between the closing quote and the separator is no part of the field.
-    const end = line.indexOf(separator, at + 1);
-    if (end === -1) return cells;
-    at = end + 1;
-  }
 }

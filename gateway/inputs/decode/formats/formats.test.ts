@@ -128,6 +128,7 @@ describe('csv', () => {
   test.each([
     ['10;d;1;x', ['CSV_COLUMNS']],
     ['10;"d;1;x;2', ['CSV_QUOTES']],
+    ['10;d;"2"1.5;;2', ['CSV_QUOTES']],
     ['10;d;;;', ['NO_VALUES']],
     ['10;;1;;2', ['DEVICE_INVALID']],
     ['now;d;1;;2', ['TIME_INVALID']],
@@ -251,8 +252,17 @@ test('no payload makes a format throw or hang, and every message gives something
     'a=1,'.repeat(16_000),
     ' '.repeat(65_000),
   ];
+  const deep = `${'['.repeat(32_000)}${']'.repeat(32_000)}`;
+  for (const [place, text] of [
+    ['time/d', `{"a":${deep}}`],
+    ['time/d', `{"a":1,"t":${deep}}`],
+    ['json/d', `{"a":${deep}}`],
+    ['s/events/rpc', `{"method":"NotifyStatus","params":${deep}}`],
+  ]) {
+    expect(parse(place!, text!)).toBeDefined();
+  }
   for (const text of long) {
-    for (const place of ['number/d/m', 'json/d', 'csv/d', 'influx/x', 'shellies/s/relay/0/power']) {
+    for (const place of ['number/d/m', 'json/d', 'time/d', 'csv/d', 'influx/x', 'shellies/s/relay/0/power']) {
       expect(parse(place, text)).toBeDefined();
       expect(parse(place, `m ${text}x`)).toBeDefined();
     }

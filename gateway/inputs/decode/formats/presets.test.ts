@@ -99,6 +99,14 @@ test('Tasmota: the state of the device, switches as 1 and 0', () => {
   ]);
 });
 
+test('Tasmota: a time in seconds since 1970 is no measurement', () => {
+  const sensors = { ANALOG: { A0: 512 }, TempUnit: 'C' };
+  expect(read('tele/t/SENSOR', { Time: '2019-04-17T16:39:00', Epoch: 1_555_515_540, ...sensors })).toEqual([
+    't ANALOG.A0 512 1',
+  ]);
+  expect(read('tele/t/SENSOR', { Time: 1_555_515_540, ...sensors })).toEqual(['t ANALOG.A0 512 1']);
+});
+
 test.each([
   ['tele/t/LWT', 'Online'],
   ['tele/t/INFO1', { Info1: { Module: 'Generic', Version: '14.1.0' } }],
@@ -109,6 +117,7 @@ test.each([
   ['zigbee2mqtt/lamp/set', { state: 'ON' }],
   ['zigbee2mqtt/lamp/set/state', 'ON'],
   ['zigbee2mqtt/button', { action: 'single' }],
+  ['zigbee2mqtt/odd', { state: 'constructor' }],
   ['shellies/announce', { id: 'shelly1-1' }],
   ['shellies/shelly1-1/announce', { id: 'shelly1-1' }],
   ['shellies/shelly1-1/info', { wifi_sta: { rssi: -60 } }],
@@ -165,6 +174,40 @@ test('Zigbee2MQTT: numbers with units, booleans and switches as 1 and 0', () => 
       color: { x: 0.1, y: 0.2 },
     }),
   ).toEqual(['plug state 1 1', 'plug state_right 0 1', 'plug power 3 W', 'plug voltage 229 V', 'plug energy 0.3 kW.h']);
+});
+
+test('Zigbee2MQTT: phases and endpoints have the unit of the whole, and air its own', () => {
+  expect(
+    read('zigbee2mqtt/meter', {
+      ac_frequency: 50,
+      power: 100,
+      power_phase_b: 110,
+      power_apparent_phase_c: 130,
+      power_reactive: 5,
+      power_factor_phase_b: 0.9,
+      voltage: 230,
+      voltage_phase_b: 231,
+      current_l2: 0.4,
+      energy_produced_a: 7,
+    }),
+  ).toEqual([
+    'meter ac_frequency 50 Hz',
+    'meter power 100 W',
+    'meter power_phase_b 110 W',
+    'meter power_apparent_phase_c 130 V.A',
+    'meter power_reactive 5 V.A{reactive}',
+    'meter power_factor_phase_b 0.9 1',
+    'meter voltage 230 V',
+    'meter voltage_phase_b 231 V',
+    'meter current_l2 0.4 A',
+    'meter energy_produced_a 7 kW.h',
+  ]);
+  expect(read('zigbee2mqtt/air', { co2: 600, voc: 120, hcho: 0.02, pm25: 8 })).toEqual([
+    'air co2 600 [ppm]',
+    'air voc 120 ug/m3',
+    'air hcho 0.02 mg/m3',
+    'air pm25 8 ug/m3',
+  ]);
 });
 
 test('Zigbee2MQTT: a friendly name with slashes becomes a valid one of its own', () => {
@@ -225,6 +268,21 @@ test('Shelly, second generation: the status of a component', () => {
   expect(read('shellypro3em-1/status/emdata:0', { id: 0, a_total_act_energy: 5, total_act_ret: 2 })).toEqual([
     'shellypro3em-1 emdata:0.a_total_act_energy 5 W.h',
     'shellypro3em-1 emdata:0.total_act_ret 2 W.h',
+  ]);
+});
+
+test('Shelly, second generation: an input that counts has no energy', () => {
+  expect(
+    read('shellyi4-1/status/input:2', {
+      id: 2,
+      state: null,
+      counts: { total: 1_204, by_minute: [3, 0], xtotal: 12.04 },
+      freq: 0.5,
+    }),
+  ).toEqual([
+    'shellyi4-1 input:2.counts.total 1204 1',
+    'shellyi4-1 input:2.counts.xtotal 12.04 1',
+    'shellyi4-1 input:2.freq 0.5 Hz',
   ]);
 });
 

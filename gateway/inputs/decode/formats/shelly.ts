@@ -42,7 +42,6 @@ const GEN2_UNITS: Readonly<Record<string, string>> = {
   target_pos: '%',
   V: 'V',
   freq: 'Hz',
-  total: 'W.h',
   rssi: 'dB{mW}',
 };
 /** What ends so, alone or after a phase: `voltage`, `a_voltage`, `total_act_energy`. */
@@ -133,11 +132,14 @@ function componentFields(component: string, state: Json): Field[] {
     if (path.some((part) => GEN2_IGNORED.has(part))) return [];
     if (typeof value !== 'number' && typeof value !== 'boolean') return [];
     const metric = [component, ...path].join('.');
-    return { metric, value: Number(value), unit: typeof value === 'number' ? gen2Unit(path.at(-1) ?? '') : '1' };
+    return { metric, value: Number(value), unit: typeof value === 'number' ? gen2Unit(path) : '1' };
   });
 }
 
-function gen2Unit(name: string): string {
+function gen2Unit(path: readonly string[]): string {
+  const [name = '', of = ''] = [path.at(-1), path.at(-2)];
+  // Of `aenergy` and `ret_aenergy` a sum of energy; that of an input's `counts` has none.
+  if (name === 'total' && of.endsWith('energy')) return 'W.h';
   if (Object.hasOwn(GEN2_UNITS, name)) return GEN2_UNITS[name]!;
   return GEN2_ENDINGS.find(([ending]) => name.endsWith(ending))?.[1] ?? '1';
 }

@@ -3,7 +3,8 @@ import { leavesOf } from './flatten.ts';
 import { type Field, type FormatParser, fromFields, readObject } from './foreign.ts';
 
 // Tasmota publishes every TelePeriod under tele/<topic>/SENSOR what its sensors say, one object for each, and under tele/<topic>/STATE how the
-// device itself is. `Time` is the device's local time without its zone, so the time of receipt is taken.
+// device itself is. `Time` is the device's local time without its zone unless it was told to give seconds since 1970, there or in `Epoch`: the time of
+// receipt is taken.
 
 /** By the last part of a field's name. */
 const UNITS: Readonly<Record<string, string>> = {
@@ -49,7 +50,8 @@ export const tasmotaParser: FormatParser = ({ device = '', path }, payload) => {
   if (path !== 'SENSOR' && path !== 'STATE') return [];
   const json = readObject(payload);
   if (Array.isArray(json)) return json;
-  const fields = leavesOf(json).flatMap((leaf) => fieldOf(leaf.path, leaf.value, json));
+  const { Time: _time, Epoch: _epoch, ...measured } = json;
+  const fields = leavesOf(measured).flatMap((leaf) => fieldOf(leaf.path, leaf.value, json));
   return fields.length === 0 ? [] : [fromFields(device, fields)];
 };
 

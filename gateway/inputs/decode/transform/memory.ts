@@ -15,14 +15,14 @@ export class SeriesMemory {
   /** The reading of the series kept last, as `asker` may see it. */
   last(series: string, asker: Ticket): Kept | undefined {
     let kept = this.#series.get(series);
-    while (kept && !asker.sees(kept.ticket)) kept = kept.before;
+    while (kept && (kept.isVoid || !asker.sees(kept.ticket))) kept = kept.before;
     return kept;
   }
 
   keep(series: string, value: number, ts: number, ticket: Ticket): void {
     let before = this.#series.get(series);
-    while (before?.ticket.state === 'void') before = before.before;
-    const kept: Kept = { value, ts, ticket, before };
+    while (before && (before.isVoid || before.ticket.state === 'void')) before = before.before;
+    const kept: Kept = { value, ts, ticket, before, isVoid: false };
     ticket.keeps(kept);
     this.#series.delete(series);
     this.#series.set(series, kept);
@@ -36,6 +36,8 @@ export interface Kept {
   readonly ticket: Ticket;
   /** Counts again when this one is not stored. */
   before: Kept | undefined;
+  /** It turned out to be no reading, though its message may be stored. */
+  isVoid: boolean;
 }
 
 /** Stands for a message on its way to the disk. */
@@ -78,6 +80,16 @@ export class Ticket {
 
   keeps(kept: Kept): void {
     this.#kept.push(kept);
+  }
+
+  /** How many readings it keeps so far. */
+  get size(): number {
+    return this.#kept.length;
+  }
+
+  /** Takes back those it keeps beyond the first `size`. */
+  takeBack(size: number): void {
+    for (const kept of this.#kept.splice(size)) kept.isVoid = true;
   }
 
   /** To be called once, when it is known whether the message was stored. */

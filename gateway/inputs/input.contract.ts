@@ -23,13 +23,23 @@ export function heldReceive() {
   const messages: Message[] = [];
   const answers: ((outcome: Outcome) => void)[] = [];
   const decoder = new Decoder({ gateway: 'gw', site: 'site' });
+  let stumbles = false;
   const receive: Receive = (message) => {
+    if (stumbles && message.problem === undefined) throw new Error('stumbled');
     messages.push(message);
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     answers.push(resolve);
     return { id: decoder.decode(message, Date.now()).id, outcome: promise };
   };
-  return { receive, messages, answer: (outcome: Outcome) => answers.shift()!(outcome) };
+  return {
+    receive,
+    messages,
+    answer: (outcome: Outcome) => answers.shift()!(outcome),
+    /** From now on messages that are no dead letters cannot be taken apart. */
+    stumble() {
+      stumbles = true;
+    },
+  };
 }
 
 /** What every way in promises. `open` makes one that listens or reads where nothing else does. */
@@ -78,6 +88,17 @@ export function describeInput(name: string, open: () => Promise<TestWay>): void 
       if (device.acknowledged() === undefined) await vi.waitFor(() => expect(input.status().lost).toBe(1));
       await new Promise((resolve) => setImmediate(resolve));
       expect(device.acknowledged() ?? 0).toBe(0);
+    });
+
+    test('makes a dead letter of a message at which the gateway stumbles, and acknowledges that', async () => {
+      const { device, messages, answer, stumble } = await connected();
+      // The host sends by itself, and nothing that could be wrong.
+      if (name === 'host') return;
+      stumble();
+      await device.send();
+      await vi.waitFor(() => expect(messages.map(({ problem }) => problem?.code)).toEqual(['NOT_UNDERSTOOD']));
+      answer('stored');
+      await vi.waitFor(() => expect(device.acknowledged()).toBe(1));
     });
 
     test('gives its source with every message', async () => {

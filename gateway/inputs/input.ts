@@ -50,6 +50,19 @@ export interface Receive {
   readonly accepts?: () => Promise<boolean>;
 }
 
+/**
+ * Hands a message over. One at which the gateway stumbles becomes a dead letter: its device would send it again for ever, and what comes after it
+ * would never arrive.
+ */
+export function handOver(receive: Receive, message: Message): Receipt {
+  try {
+    return receive(message);
+  } catch (error) {
+    const reason = `message could not be taken apart: ${(error as Error).message}`;
+    return receive({ ...message, problem: { code: 'NOT_UNDERSTOOD', reason } });
+  }
+}
+
 export interface InputStatus {
   readonly state: 'ok' | 'waiting' | 'failed';
   readonly detail: string;

@@ -1,5 +1,5 @@
 import { FRAME_WINDOW, type Outcome, type Waiter, whenSettled } from '../../buffer/index.ts';
-import type { Message, Receipt, Receive } from '../input.ts';
+import { handOver, type Message, type Receipt, type Receive } from '../input.ts';
 import { ackOf, bytesOfAcks, MAX_PACKET, PUBACK, PUBCOMP, PUBREC, type Publish } from '../mqtt/packets.ts';
 
 /**
@@ -166,13 +166,7 @@ export class Delivery {
       const kept = Buffer.from(payload.subarray(0, KEPT_OF_TOO_LARGE));
       return receive({ ...message, payload: kept, problem: { code: 'MESSAGE_TOO_LARGE', reason } });
     }
-    try {
-      return receive(message);
-    } catch (error) {
-      // The broker would send it again for ever, and what comes after it would never arrive.
-      const reason = `message could not be taken apart: ${(error as Error).message}`;
-      return receive({ ...message, problem: { code: 'NOT_UNDERSTOOD', reason } });
-    }
+    return handOver(receive, message);
   }
 
   readonly #settle = (open: Open, outcome: Outcome): void => {

@@ -185,23 +185,6 @@ test('retained messages are acknowledged and left out, and said to be', async ()
   expect(input.status().detail).toContain('1 retained messages left out');
 });
 
-test('a message that makes the gateway stumble becomes a dead letter instead of coming back for ever', async () => {
-  const { acknowledged, messages } = await open(
-    (packet, socket, connection) => {
-      polite(packet, socket, connection);
-      if (packet.cmd === 'subscribe') socket.write(message(1, 'a'));
-    },
-    {
-      id: () => {
-        if (messages.at(-1)?.problem) return { kind: 'packet', client: 'c', packetId: 1, dup: false, digest: 0 };
-        throw new Error('stumbled');
-      },
-    },
-  );
-  await vi.waitFor(() => expect(acknowledged('puback')).toEqual([1]));
-  expect(messages.at(-1)?.problem).toMatchObject({ code: 'NOT_UNDERSTOOD' });
-});
-
 test('another client with the same id is named as such', async () => {
   const { input, reached } = await open((packet, socket, connection) => {
     polite(packet, socket, connection);

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import { HeadwaterError } from '../../../contract/index.ts';
 import type { Outcome } from '../../buffer/index.ts';
-import type { Input, InputStatus, Message, Receive } from '../input.ts';
+import { handOver, type Input, type InputStatus, type Message, type Receive } from '../input.ts';
 import { type Access, accessAgain, certificateName, logIn, type Rights } from './access.ts';
 import type { Accounts } from './accounts.ts';
 import { Broker, type BrokerHooks, type Login } from './broker.ts';
@@ -64,7 +64,7 @@ export function mqttInput(initial: MqttOptions): MqttInput {
   const onClientError = (client: string, error: Error) => options.onClientError?.(client, error);
 
   function hooksFor(receive: Receive): BrokerHooks {
-    const hand = (message: Message): PromiseLike<Outcome> => receive(message).outcome;
+    const hand = (message: Message): PromiseLike<Outcome> => handOver(receive, message).outcome;
 
     function publish(connection: DeviceConnection, message: Publish): PromiseLike<Outcome> {
       const { topic, payload, qos, packetId, dup } = message;

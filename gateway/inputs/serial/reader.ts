@@ -1,4 +1,4 @@
-import type { Receive } from '../input.ts';
+import { handOver, type Receive } from '../input.ts';
 import type { DeadLetterRate } from './dead-letter-rate.ts';
 import type { Content, Framing } from './framing.ts';
 import type { Port } from './port.ts';
@@ -36,13 +36,13 @@ export function openReader(port: Port, options: ReaderOptions): Health {
   /** Since the last valid line or frame: how many bytes came, and when the first and the last of them. */
   let since: { bytes: number; readonly firstAt: number; lastAt: number } | undefined;
 
-  function take(part: Buffer, tooLong: boolean): void {
+  function read(part: Buffer, tooLong: boolean): void {
     const content = tooLong ? cutOff(part) : framing.read(part);
     if (content === undefined) return;
     counts.messages++;
     if (content.fields || content.frame) {
       since = undefined;
-      handOver(content).catch(() => port.close());
+      take(content).catch(() => port.close());
       return;
     }
     counts.unreadable++;
@@ -50,12 +50,12 @@ export function openReader(port: Port, options: ReaderOptions): Health {
     if (held === undefined) return;
     const { code, reason } = content.problem!;
     const more = held === 0 ? '' : `; ${held} more unreadable ones since the last dead letter were only counted`;
-    handOver({ ...content, problem: { code, reason: reason + more } }).catch(() => port.close());
+    take({ ...content, problem: { code, reason: reason + more } }).catch(() => port.close());
   }
 
-  async function handOver(content: Content): Promise<void> {
+  async function take(content: Content): Promise<void> {
     if (++pending >= MAX_PENDING) port.stream.pause();
-    const result = await receive({ source, ...content }).outcome;
+    const result = await handOver(receive, { source, ...content }).outcome;
     if (--pending < MAX_PENDING) port.stream.resume();
     const frame = acknowledge ? content.frame : undefined;
     if (result === 'refused') counts.lost += frame || !content.fields ? 0 : 1;
@@ -64,7 +64,7 @@ export function openReader(port: Port, options: ReaderOptions): Health {
     }
   }
 
-  const splitter = new Splitter(framing.delimiter, MAX_BYTES, take);
+  const splitter = new Splitter(framing.delimiter, MAX_BYTES, read);
   port.onClosed(() => {
     open = false;
   });

@@ -1,4 +1,4 @@
-import { fork, spawn } from 'node:child_process';
+import { execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,6 +30,8 @@ interface Settings {
   readonly messages: number;
   readonly clients: number;
   readonly window: number;
+  /** 1: broker and senders have a core of their own, and the subscriber another. */
+  readonly apart: number;
 }
 
 interface Figures {
@@ -40,10 +42,19 @@ interface Figures {
 
 /**
  * QoS 1 from mosquitto through a gateway's disk, and to two subscribers that keep nothing: turn about, same broker, same load. First while the
- * load comes, then with all of it waiting at the broker, where nobody but broker and subscriber needs the cores.
+ * load comes, then with all of it waiting at the broker, where nobody but broker and subscriber needs the cores. With `apart=1` as if the broker were
+ * another machine: what the subscriber costs takes nothing from it.
  */
 export async function run(args: string[]): Promise<void> {
-  const { rounds, ...asked } = readSettings(args, { messages: 200_000, clients: 10, window: 500, rounds: 3 });
+  const { rounds, ...asked } = readSettings(args, {
+    messages: 200_000,
+    clients: 10,
+    window: 500,
+    apart: 0,
+    rounds: 3,
+  });
+  // Broker and senders are started from here, so theirs is the same.
+  if (asked.apart) keepTo(OTHERS_CORE, process.pid);
   const program = findMosquitto('mosquitto_sub');
   if (program === undefined) {
     throw new HeadwaterError(
@@ -89,6 +100,13 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
+const [OTHERS_CORE, SUBSCRIBERS_CORE] = [0, 1];
+
+/** All threads of a process run on this core from now on. */
+function keepTo(core: number, pid: number): void {
+  execFileSync('taskset', ['-a', '-c', '-p', `${core}`, `${pid}`], { stdio: 'ignore' });
+}
+
 /** The quickest of the rounds: what else runs on the machine can only slow one down. */
 const best = <T>(values: readonly T[], by: (value: T) => number): T => values.toSorted((a, b) => by(b) - by(a))[0]!;
 
@@ -103,6 +121,7 @@ async function endSession(program: string, broker: Mosquitto, id: string): Promi
 async function toSubscriber(program: string, broker: Mosquitto, settings: Settings, backlog: boolean): Promise<number> {
   const open = async () => {
     const child = fork(new URL('./mqtt-subscriber.ts', import.meta.url), { execArgv: process.execArgv });
+    if (settings.apart) keepTo(SUBSCRIBERS_CORE, child.pid!);
     const { messages, clients } = settings;
     const order: Subscriber = { port: broker.port, messages, clients, receiveMaximum: RECEIVE_MAXIMUM };
     const done = new Promise<SubscriberAnswer>((resolve) => {
@@ -135,7 +154,9 @@ async function toMosquittoSub(
   const id = 'mosquitto-sub';
   const session = ['-V', '5', '-p', `${broker.port}`, '-i', id, '-q', '1', '-t', 'devices/#', '-c', '-x', '600'];
   const run = async (more: string[]) => {
-    const [code] = await once(spawn(program, [...session, ...more], { stdio: 'ignore' }), 'exit');
+    const child = spawn(program, [...session, ...more], { stdio: 'ignore' });
+    if (settings.apart) keepTo(SUBSCRIBERS_CORE, child.pid!);
+    const [code] = await once(child, 'exit');
     if (code !== 0) throw new HeadwaterError('PROCESS_ENDED', `mosquitto_sub ended with exit code ${code}`);
   };
   // `-E`: subscribes, and leaves the session behind.
@@ -173,12 +194,15 @@ async function toGateway(
       http: { port: httpPort },
     }),
   );
-  const start = () =>
-    startProcess({
+  const start = async () => {
+    const started = await startProcess({
       name: 'gateway',
       ...headwater(['gateway', 'run', '--config', config]),
       readyWhen: (line) => line.includes('"msg":"listening"'),
     });
+    if (settings.apart) keepTo(SUBSCRIBERS_CORE, started.pid);
+    return started;
+  };
   let gateway: RunningProcess = await start();
   try {
     let before = await figures(httpPort);

@@ -51,7 +51,8 @@ export function compileOperator(operator: Operator, tables: Tables, next: Sink):
       const keys = tables.versions(operator.topic.name);
       return (row) => {
         const value = row.value as Record<string, unknown>;
-        const versions = keys.get(row.record.key ?? '');
+        const { key } = row.record;
+        const versions = key === null ? undefined : keys.get(key);
         if (versions === undefined) value[as] = null;
         else {
           const [from, found] = versionAt(versions, row.ts);
@@ -68,9 +69,10 @@ export function compileOperator(operator: Operator, tables: Tables, next: Sink):
  * Hands each record to several. Those that change values in place get a copy, so that none sees what another has done; where one throws, the others
  * have had the record all the same.
  * @param sinks each with whether it or what follows it changes values in place
+ * @param isForeign whether others may hold the values, too
  */
-export function fanOut(sinks: readonly { readonly sink: Sink; readonly mutates: boolean }[]): Sink {
-  if (sinks.length === 1) return sinks[0]!.sink;
+export function fanOut(sinks: readonly { readonly sink: Sink; readonly mutates: boolean }[], isForeign: boolean): Sink {
+  if (sinks.length === 1 && !(isForeign && sinks[0]!.mutates)) return sinks[0]!.sink;
   return (row) => {
     const { value } = row;
     let failed: { readonly error: unknown } | undefined;

@@ -29,6 +29,8 @@ export class Processes {
     if (name === null) return false;
     const series = String(name);
     const before = this.#states.get(series) ?? this.#declaration.init(series);
+    // Where the function throws it may have changed the state all the same.
+    this.#changed.add(series);
     this.#set(series, this.#declaration.step(before, value, ts, this.#context(series)));
     return true;
   }

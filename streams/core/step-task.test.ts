@@ -1,7 +1,21 @@
 import { expect, test } from 'vitest';
 import { type DeadLetter, TOPICS, type WebWindow } from '../../contract/index.ts';
-import { Bench } from '../testing/index.ts';
-import { compile, count, field, from, gte, job, last, merge, quantile, replace, share, sumDecimal } from './index.ts';
+import { Bench, Lives } from '../testing/index.ts';
+import {
+  compile,
+  count,
+  field,
+  from,
+  gte,
+  job,
+  last,
+  literal,
+  merge,
+  quantile,
+  replace,
+  share,
+  sumDecimal,
+} from './index.ts';
 
 const T = Date.UTC(2026, 10, 2, 12);
 const SECOND = 1_000;
@@ -126,6 +140,55 @@ test('a function that throws costs only its record', () => {
   expect(bench.take('dead-letters')).toMatchObject([{ code: 'JOB_FAILED', reason: 'bad path' }]);
 });
 
+test('a function that changes its state and then throws has changed it, also for the next owner of the task', () => {
+  const plan = from<{ status: number }>(TOPICS.webRequests).process<{ seen: number }>({
+    version: 1,
+    series: field('clientIp'),
+    outputs: [TOPICS.anomalies],
+    init: () => ({ seen: 0 }),
+    step(state, { status }, _ts, { emit }) {
+      state.seen++;
+      if (status === 500) throw new Error('bad status');
+      emit(TOPICS.anomalies, 'k', { seen: state.seen });
+      return state;
+    },
+  });
+  const [step] = compile(job('test', plan));
+  const seen = (dies: boolean) => {
+    const lives = new Lives(step!);
+    for (const status of [200, 500, 200, 500, 500, 200]) {
+      lives.process('web.requests', request(1, { status }), { key: 'k', appendedAt: T });
+      if (dies) lives.restart();
+    }
+    return lives.takeAll().get('anomalies');
+  };
+  expect(seen(true)).toEqual(seen(false));
+});
+
+test('a part of a record that a function gives back is its own, whoever else still holds it', () => {
+  const left = from<{ id: number }>(TOPICS.readings, { trusted: true });
+  const right = from<{ id: number }>({ ...TOPICS.readings, name: TOPICS.traffic.name }, { trusted: true });
+  const pairs = left.join(right, { as: ['left', 'right'], type: 'inner', beforeMs: 0, afterMs: 0 });
+  const lefts = pairs.map((pair) => pair.left).derive({ tag: literal('x') });
+  const rights = pairs.flatMap((pair) => [pair.right]).joinTable(TOPICS.devices, 'info');
+  const bench = new Bench(
+    compile(job('test', [pairs.into(TOPICS.anomalies), lefts.into(TOPICS.alerts), rights.into(TOPICS.health)])),
+  );
+  for (const [topic, id] of [
+    ['iot.readings', 1],
+    ['traffic.flow', 2],
+    ['traffic.flow', 3],
+  ] as const)
+    bench.send(topic, { id, ts: T }, { key: 'k' });
+  const of = (id: number) => ({ id, ts: T });
+  expect(bench.take('anomalies')).toEqual([
+    { left: of(1), right: of(2) },
+    { left: of(1), right: of(3) },
+  ]);
+  expect(bench.take('alerts')).toEqual([1, 1].map((id) => ({ ...of(id), tag: 'x' })));
+  expect(bench.take('platform.health')).toEqual([2, 3].map((id) => ({ ...of(id), info: null })));
+});
+
 test('a dead letter that a job fails on makes no further one', () => {
   const plan = from<DeadLetter>(TOPICS.deadLetters)
     .map((): object => {
@@ -209,6 +272,14 @@ test('a result larger than Kafka takes is a dead letter, and late or under anoth
   for (const letter of letters) expect(() => TOPICS.deadLetters.schema!.parse(letter)).not.toThrow();
   expect(letters[0]!.reason).toBe('what is to go to anomalies has 1000014 bytes; Kafka takes at most 1000000');
   expect(bench.take('anomalies')).toHaveLength(2);
+});
+
+test('a record without key is joined with no row, not with the row whose key is empty', () => {
+  const plan = from(TOPICS.readings, { trusted: true }).joinTable(TOPICS.devices, 'info').into(TOPICS.anomalies);
+  const bench = new Bench(compile(job('test', plan)));
+  bench.send('devices', { id: 'd', site: 's', type: 't' }, { key: '' });
+  for (const key of [null, '']) bench.send('iot.readings', { ts: T }, { key });
+  expect(bench.take('anomalies')).toMatchObject([{ info: null }, { info: { id: 'd' } }]);
 });
 
 test('flows that were merged go on as one, and a process keeps a state for each series', () => {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Late, type ReadingWindow, TOPICS } from '../../contract/index.ts';
 import { Bench } from '../testing/index.ts';
@@ -192,6 +193,26 @@ test('a device that kept readings on its own is not late because others of its g
       .map((row) => [row.windowStart, row.count]),
   );
   for (let start = 10; start <= 580; start += 10) expect(counts.get(T + start * SECOND)).toBe(10);
+});
+
+test('two series have never one name, whatever their parts are', () => {
+  const plan = from(TOPICS.readings, { trusted: true }).windows({
+    by: { a: field('a'), b: field('b'), c: field('c') },
+    sizes: [{ ms: SECOND, to: TOPICS.readings10s }],
+    select: { count: count() },
+  });
+  const bench = new Bench(compile(job('test', plan)));
+  const parts = fc.array(fc.constantFrom('', '/', '%', '%2F', '2F', 'é', '\ud800', 'a'), { maxLength: 3 });
+  const name = parts.map((list) => list.join(''));
+  const names = fc.sample(fc.tuple(name, name, name), { numRuns: 400, seed: 5 });
+  for (const [a, b, c] of names) bench.send('iot.readings', { a, b, c, ts: T }, { key: 'k' });
+  bench.restart();
+  bench.send('iot.readings', { a: 'end', b: '', c: '', ts: T + MINUTE }, { key: 'k' });
+  const rows = bench.take<{ series: string; a: string; b: string; c: string; count: number }>('iot.readings.10s');
+  const counts = new Map(rows.map(({ a, b, c, count }) => [JSON.stringify([a, b, c]), count]));
+  const expected = Map.groupBy(names, (one) => JSON.stringify(one));
+  expect(counts).toEqual(new Map(Array.from(expected, ([one, all]) => [one, all.length])));
+  expect(new Set(rows.map(({ series }) => series)).size).toBe(expected.size);
 });
 
 test('series are forgotten in the end, so that names made up at random do not fill the memory', () => {

@@ -172,7 +172,9 @@ export class Windows {
     for (let i = 0; i < this.#by.length; i++) {
       const part = this.#by[i]!(value);
       if (part === null) return null;
-      name = i === 0 ? `${part}` : `${name}/${part}`;
+      const text = `${part}`;
+      const isLast = i === this.#by.length - 1;
+      name += isLast ? text : `${unambiguous(text)}/`;
     }
     return name;
   }
@@ -222,6 +224,11 @@ export class Windows {
   settle(): void {
     this.#closing.settle();
   }
+}
+
+/** A part of a name that another follows: two series never have one name. */
+function unambiguous(part: string): string {
+  return part.includes('/') || part.includes('%') ? part.replaceAll('%', '%25').replaceAll('/', '%2F') : part;
 }
 
 function kindOf(size: WindowSize): Kind {

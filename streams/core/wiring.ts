@@ -70,7 +70,9 @@ export class Wiring {
     );
     for (const end of ends)
       if (end.input === node) followers.push({ sink: this.#ends.get(end)!, mutates: end.end.kind === 'process' });
-    return fanOut(followers);
+    // A declared function may give back a part of its argument, such as one record of a pair, which the join still holds.
+    const isForeign = node.kind === 'operator' && (node.operator.kind === 'map' || node.operator.kind === 'flatMap');
+    return fanOut(followers, isForeign);
   }
 
   /** Takes a record into a node by one of its inputs. */

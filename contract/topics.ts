@@ -72,8 +72,8 @@ export function topic(
 }
 
 const compact = { cleanup: 'compact', retentionMs: -1 } as const;
-/** What records are enriched with: a gateway that was away for a week finds the rows of that week. */
-const reference = { ...compact, minCompactionLagMs: 7 * DAY } as const;
+/** What records are enriched with: what a gateway kept for as long as its buffer does, 30 days unless told otherwise, finds the rows of its own time. */
+const reference = { ...compact, minCompactionLagMs: 31 * DAY } as const;
 
 /** The catalogue of public topics. Internal ones (state, repartition) are named by the steps that own them. */
 export const TOPICS = {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { HeadwaterError } from '../../contract/index.ts';
+import { ALL_TOPICS, HeadwaterError } from '../../contract/index.ts';
 import { loadGatewayConfig, readSecret } from './index.ts';
 
 const dirs: string[] = [];
@@ -39,6 +39,13 @@ test('the example is valid', () => {
   const config = loadGatewayConfig(join(import.meta.dirname, 'example.yaml'), {});
   expect(config.buffer).toMatchObject({ maxBytes: 2_147_483_648, maxAge: 2_592_000_000, liveWithin: 10_000 });
   expect(config.inputs.serial).toHaveLength(2);
+});
+
+test('what is joined with readings is remembered for as long as a buffer keeps them', () => {
+  const { maxAge } = loadGatewayConfig(write(MINIMAL), {}).buffer;
+  const tables = ALL_TOPICS.filter(({ minCompactionLagMs }) => minCompactionLagMs !== undefined);
+  expect(tables.map(({ name }) => name)).toContain('devices');
+  for (const { minCompactionLagMs } of tables) expect(minCompactionLagMs).toBeGreaterThan(maxAge);
 });
 
 test('what is left out is set safely, and paths start at the file', () => {

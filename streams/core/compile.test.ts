@@ -115,9 +115,9 @@ test.each([
   [
     'a history longer than the topic keeps',
     from(TOPICS.readings)
-      .joinTable(TOPICS.devices, 'info', { historyMs: 8 * 86_400_000 })
+      .joinTable(TOPICS.devices, 'info', { historyMs: 32 * 86_400_000 })
       .windows(windows()),
-    'joinTable(devices): historyMs is 691200000, but devices keeps replaced rows from compaction for 604800000 ms',
+    'joinTable(devices): historyMs is 2764800000, but devices keeps replaced rows from compaction for 2678400000 ms',
   ],
   [
     'a table with other keys',

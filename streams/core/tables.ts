@@ -7,7 +7,7 @@ export type TableRow = Readonly<Record<string, unknown>>;
 /** A row, or null where it was deleted, and since when, by the broker's clock (ms since the epoch). */
 type Version = readonly [from: number, row: TableRow | null];
 
-/** More versions of one key than this are not kept, however young: a week of one each ten minutes. */
+/** More versions of one key than this are not kept, however young: ten days of one each quarter of an hour. */
 const MOST_VERSIONS = 1_000;
 
 /**

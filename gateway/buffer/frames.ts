@@ -68,11 +68,18 @@ export class FrameMemory {
     else for (let between = frames.highest + 1; between < number; between++) clear(frames.seen, between);
     frames.highest = Math.max(frames.highest, number);
     set(frames.seen, number);
-    if (this.#frames.size > this.#limit) {
-      const [oldest, { device, boot }] = this.#frames.entries().next().value!;
+    this.shrink();
+  }
+
+  /** Forgets what is beyond the limit; true if there was anything. */
+  shrink(): boolean {
+    const before = this.#frames.size;
+    for (const [oldest, { device, boot }] of this.#frames) {
+      if (this.#frames.size <= this.#limit) break;
       this.#frames.delete(oldest);
       this.#sql.forget.run(device, boot);
     }
+    return this.#frames.size < before;
   }
 
   /** Writes what changed: once for each device in a commit, however many of its frames came. */

@@ -47,18 +47,26 @@ export class InboundMemory {
     this.#sql.add.run(at, client, packetId);
     packets.set(packetId, at);
     this.#count++;
-    if (this.#clients.size > this.#limits.clients) {
-      const [oldest, its] = this.#clients.entries().next().value!;
+    this.shrink(packets);
+  }
+
+  /** Forgets what is beyond the limits, `first` of this client's; true if there was anything. */
+  shrink(first?: Map<number, number>): boolean {
+    const before = this.#count;
+    for (const [oldest, its] of this.#clients) {
+      if (this.#clients.size <= this.#limits.clients) break;
       this.#shrink(its, 0);
       this.#clients.delete(oldest);
     }
-    if (this.#count <= this.#limits.packets) return;
-    const share = Math.max(16, Math.floor(this.#limits.packets / this.#clients.size));
-    this.#shrink(packets, share);
-    for (const others of this.#clients.values()) {
-      if (this.#count <= this.#limits.packets) break;
-      this.#shrink(others, share);
+    if (this.#count > this.#limits.packets) {
+      const share = Math.max(16, Math.floor(this.#limits.packets / this.#clients.size));
+      if (first) this.#shrink(first, share);
+      for (const its of this.#clients.values()) {
+        if (this.#count <= this.#limits.packets) break;
+        this.#shrink(its, share);
+      }
     }
+    return this.#count < before;
   }
 
   /** Forgets an id, or all of the client's; true if there was one. */

@@ -77,6 +77,11 @@ export class Repeats {
     return this.#inbound.forget(client, packetId);
   }
 
+  /** Forgets what is beyond the limits, which an earlier opening may have had wider; true if there was anything. Before anything is remembered. */
+  shrink(): boolean {
+    return [this.#frames, this.#packets, this.#inbound].map((memory) => memory.shrink()).includes(true);
+  }
+
   save(): void {
     this.#frames.save();
     this.#packets.save();

@@ -289,3 +289,30 @@ test.each(['reject-new', 'drop-oldest'] as const)(
     store.close();
   },
 );
+
+test.each(['reject-new', 'drop-oldest'] as const)(
+  'a buffer that is given less room than its memory of message ids takes forgets the oldest of them (%s)',
+  (whenFull) => {
+    using dir = folder({ inMemory: true });
+    const clock = new TestClock();
+    const large = new Store(optionsFor(dir.path, { maxBytes: 256 * 1024 * 1024, whenFull }), clock);
+    for (let n = 1; n <= 12_000; n++) {
+      const client = `a-device-with-a-usual-name-${n % 10}`;
+      const id =
+        n % 4 === 0 ? frame(1, client, `boot-${n}`) : n % 4 === 1 ? inbound(n, client) : packet(n, false, n, client);
+      large.commit([{ entries: [], id }], none);
+    }
+    large.close();
+    const small = new Store(optionsFor(dir.path, { maxBytes: 1024 * 1024, whenFull }), clock);
+    expect(outcomesOf(small.commit([message('x'), message('y', packet(1, true, 1, 'new'))], none))).toEqual([
+      'stored',
+      'stored',
+    ]);
+    expect(outcomesOf(small.commit([message('y', packet(1, true, 1, 'new'))], none))).toEqual(['duplicate']);
+    small.close();
+    const again = new Store(optionsFor(dir.path, { maxBytes: 1024 * 1024, whenFull }), clock);
+    expect(again.recovered).toBeNull();
+    expect(outcomesOf(again.commit([message('z')], none))).toEqual(['stored']);
+    again.close();
+  },
+);

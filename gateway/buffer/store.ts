@@ -166,18 +166,20 @@ export class Store {
     return head !== undefined && now - head.stored > this.#options.liveWithinMs;
   }
 
-  /** Gives up old records for new ones, if that is the policy; true if there were any. */
+  /** Gives up old records for new ones, if that is the policy, and ids beyond their share; true if there were any. */
   #makeRoom(submissions: readonly Submission[]): boolean {
+    const accepting = this.#pageLimit * ACCEPT_AGAIN;
+    const forgot = this.#pagesInUse() * PAGE_BYTES > accepting && this.#repeats.shrink();
     const used = this.#pagesInUse() * PAGE_BYTES;
     if (this.#options.whenFull === 'drop-oldest') {
       const wanted = submissions.reduce((sum, submission) => sum + sizeOf(submission), 0);
       if (used + wanted > this.#pageLimit) {
         const spare = Math.min(this.#pageLimit / 16, 1024 * 1024);
         const target = Math.max(0, this.#pageLimit - wanted - spare);
-        return this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= target, this.#state);
+        return this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= target, this.#state) || forgot;
       }
-    } else if (used <= this.#pageLimit * ACCEPT_AGAIN) this.#full = false;
-    return false;
+    } else if (used <= accepting) this.#full = false;
+    return forgot;
   }
 
   #release(lane: number, sequence: number): boolean {

@@ -12,6 +12,7 @@ import { CERTIFICATE, unusedPort } from './testing/index.ts';
 // A gateway with real inputs and a real buffer, while Kafka is away.
 
 const log = { debug: () => {}, info: () => {}, warn: () => {} };
+const NOW = 1_800_000_000_000;
 let dir: string;
 let config: GatewayConfig;
 const closers: (() => Promise<unknown>)[] = [];
@@ -199,7 +200,7 @@ test('does not start on a port that is taken, and frees what it had opened', asy
   await second.close();
 });
 
-test('a gateway whose machine does not know the time says that it holds readings', async () => {
+test('a gateway whose machine does not know the time says that it holds readings, and later since when it runs', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: 1_000 });
   try {
     const gateway = await run();
@@ -208,6 +209,13 @@ test('a gateway whose machine does not know the time says that it holds readings
     const { health, status } = await gateway.status();
     expect(health.reasons).toContainEqual(expect.stringContaining('the clock of this machine is not set'));
     expect(status.counts.acknowledged).toBe(0);
+
+    vi.setSystemTime(NOW);
+    const later = GatewayStatus.parse((await gateway.status()).status);
+    expect(later.startedAt).toBeGreaterThan(NOW - 600_000);
+    expect(later.startedAt).toBeLessThanOrEqual(NOW);
+    vi.setSystemTime(NOW + 7_000);
+    expect((await gateway.status()).status.startedAt).toBe(later.startedAt);
   } finally {
     vi.useRealTimers();
   }

@@ -102,13 +102,20 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
     buffer.onRest((resting) => inputs.rest(resting));
     await inputs.start(plannedInputs(config, log));
 
-    const startedAt = clock.now();
+    const since = clock.monotonic();
+    let startedAt: number | undefined;
+    /** Known when the clock is set; until then what it would have been by the clock as it is. */
+    const startTime = () => {
+      const by = startedAt ?? clock.now() - (clock.monotonic() - since);
+      if (clock.isSet()) startedAt = by;
+      return by;
+    };
     const snapshot = () =>
       takeSnapshot({
         gateway: id,
         site,
         version: pkg.version,
-        startedAt,
+        startedAt: startTime(),
         buffer,
         bufferDir: dir,
         maxBytes,

@@ -108,9 +108,12 @@ async function target({ boot, image, device, yes, expectSerial }: Options): Prom
     throw new HeadwaterError('USAGE', '--yes needs --expect-serial, so that only one disk can be meant');
   if (!yes) {
     const terminal = createInterface({ input: process.stdin, output: process.stdout });
-    const answer = await terminal.question('Type the path of this disk to write to it: ');
+    // Where nobody is there to answer, the question would never be.
+    const nobody = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+    const answer = await Promise.race([terminal.question('Type the path of this disk to write to it: '), nobody]);
     terminal.close();
-    if (answer.trim() !== device) throw new HeadwaterError('FLASH_DEVICE', `${device} is left alone`);
+    if (answer.trim() !== device)
+      throw new HeadwaterError('FLASH_DEVICE', `${device} is left alone: its path was not typed`);
   }
   return imagePartition(device!);
 }

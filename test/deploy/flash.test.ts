@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openAuthority } from '../../infra/local/index.ts';
 import { type Architecture, type Built, buildPackages } from '../../infra/package/index.ts';
 import { bootMachine, type Machine, whyNoMachine } from '../support/machine.ts';
@@ -15,8 +15,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const architecture = process.arch as Architecture;
 const missing = whyNoMachine();
 
-function headwater(args: string[]) {
-  return spawnSync(process.execPath, ['cli/main.ts', 'gateway', 'flash', ...args], { cwd: root, encoding: 'utf8' });
+function headwater(args: string[], more: { input?: string; env?: NodeJS.ProcessEnv } = {}) {
+  const command = ['cli/main.ts', 'gateway', 'flash', ...args];
+  return spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8', ...more });
 }
 
 describe.skipIf(missing !== undefined)(
@@ -119,6 +120,47 @@ http: { port: 8790 }
 
 describe('what it refuses', () => {
   const config = ['--config', 'CONFIG'];
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'headwater-flash-'));
+    for (const file of ['ca.pem', 'kafka.password']) writeFileSync(join(dir, file), 'x');
+    writeFileSync(
+      join(dir, 'c.yaml'),
+      'gateway: { id: a, site: b }\nbuffer: { dir: /var/lib/headwater }\nkafka: { brokers: ["a:1"], caFile: ca.pem, passwordFile: kafka.password }\ninputs: { host: { every: 1s } }\n',
+    );
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  test.each([
+    ['whose path was not typed', [], '/dev/sda\n', 'is left alone', 1],
+    ['where nobody is there to type it', [], '', 'is left alone', 1],
+    ['with another serial', ['--expect-serial', '42', '--yes'], '', 'its serial is not 42', 1],
+    ['that no serial tells from others', ['--yes'], '', '--yes needs --expect-serial', 2],
+  ])('a disk %s', (_, args, input, why, code) => {
+    // What stands for a disk here, and says that it is one.
+    const disk = join(dir, 'disk');
+    const content = Buffer.alloc(65_536, 'what was on it');
+    writeFileSync(disk, content);
+    const described = {
+      path: disk,
+      size: 65_536,
+      type: 'disk',
+      model: 'M',
+      serial: '0042',
+      ro: false,
+      mountpoints: [null],
+    };
+    mkdirSync(join(dir, 'bin'));
+    const lsblk = `#!/bin/sh\necho '${JSON.stringify({ blockdevices: [described] })}'\n`;
+    writeFileSync(join(dir, 'bin/lsblk'), lsblk, { mode: 0o755 });
+    const env = { ...process.env, PATH: `${join(dir, 'bin')}:${process.env.PATH}` };
+    const all = ['--config', join(dir, 'c.yaml'), '--package', join(dir, 'ca.pem'), '--device', disk, ...args];
+    const { status, stdout, stderr } = headwater(all, { input, env });
+    expect(stdout).toContain('serial 0042');
+    expect(stderr).toContain(why);
+    expect(status).toBe(code);
+    expect(readFileSync(disk).equals(content)).toBe(true);
+  });
 
   test.each([
     ['nothing to write to', config, 'one of --boot, --image and --device'],
@@ -132,19 +174,9 @@ describe('what it refuses', () => {
     ['half of a Wi-Fi', [...config, '--boot', '/tmp', '--wifi-ssid', 'x'], 'together'],
     ['a hostname that is none', [...config, '--boot', '/tmp', '--hostname', '-;reboot'], 'no name for a machine'],
   ])('%s', (_, args, why) => {
-    const dir = mkdtempSync(join(tmpdir(), 'headwater-flash-'));
-    try {
-      for (const file of ['ca.pem', 'kafka.password']) writeFileSync(join(dir, file), 'x');
-      writeFileSync(
-        join(dir, 'c.yaml'),
-        'gateway: { id: a, site: b }\nbuffer: { dir: /var/lib/headwater }\nkafka: { brokers: ["a:1"], caFile: ca.pem, passwordFile: kafka.password }\ninputs: { host: { every: 1s } }\n',
-      );
-      const known = args.map((arg) => (arg === config[1] ? join(dir, 'c.yaml') : arg));
-      const { status, stderr } = headwater([...known, '--package', join(dir, 'ca.pem')]);
-      expect(stderr).toContain(why);
-      expect(status).not.toBe(0);
-    } finally {
-      rmSync(dir, { recursive: true });
-    }
+    const known = args.map((arg) => (arg === config[1] ? join(dir, 'c.yaml') : arg));
+    const { status, stderr } = headwater([...known, '--package', join(dir, 'ca.pem')]);
+    expect(stderr).toContain(why);
+    expect(status).not.toBe(0);
   });
 });

@@ -80,3 +80,27 @@ test('links lead to dashboards that there are, with variables that they have', (
         expect(titles).toEqual(expect.arrayContaining(Object.values(link.variables)));
       }
 });
+
+test('a link is an address with the variables of its row, whatever is in them', () => {
+  const links = DASHBOARDS.flatMap((dashboard) => renderDashboard(dashboard).panels!).flatMap((panel) =>
+    'fieldConfig' in panel
+      ? panel.fieldConfig!.overrides.flatMap(({ properties }) =>
+          properties.flatMap(({ id, value }) => (id === 'links' ? (value as { url: string }[]) : [])),
+        )
+      : [],
+  );
+  expect(links.length).toBeGreaterThan(5);
+  for (const { url } of links)
+    expect(url).toMatch(
+      /^\/d\/headwater-\w+\?\$\{__url_time_range\}(&var-\w+=\$\{__data\.fields\["[\w ]+"\]:percentencode\})+$/,
+    );
+});
+
+test('every number of a chart has a unit', () => {
+  for (const { title, rows } of DASHBOARDS)
+    for (const { kind, unit, columns, ...panel } of rows.flatMap(({ panels }) => panels)) {
+      const ofLines = Object.values(columns ?? {}).some((column) => column.unit !== undefined);
+      if (kind === 'lines' || kind === 'bars')
+        expect(unit !== undefined || ofLines, `${title}: ${panel.title}`).toBe(true);
+    }
+});

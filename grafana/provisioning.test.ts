@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { loadRules } from '../hub/alerts/index.ts';
+import { placeOf } from './alerting/places.ts';
 import { DASHBOARDS } from './dashboards/index.ts';
 import { provisioning } from './files.ts';
 
@@ -262,6 +263,29 @@ test('every rule of the hub is a rule of Grafana, by one name, and its condition
       ),
       labels.rule,
     ).toHaveLength(1);
+});
+
+test('a chart that an alert leads to changes its colour where the alert’s rule has its limit', () => {
+  const limits = loadRules().flatMap((rule) => {
+    const { when } = rule;
+    const limit =
+      'growingAbove' in when
+        ? when.growingAbove
+        : 'silentFor' in when
+          ? when.silentFor / 1_000
+          : 'above' in when || 'below' in when
+            ? (when.above ?? when.below!)
+            : undefined;
+    const { dashboardUid, panelId } = placeOf(rule);
+    const [, text] = [...files].find(([, of]) => of.includes(`"uid": "${dashboardUid}"`))!;
+    const panel = JSON.parse(text).panels.find(({ id }: { id: number }) => id === panelId);
+    if (limit === undefined || !['timeseries', 'stat'].includes(panel.type)) return [];
+    const scale = panel.fieldConfig.defaults.unit === 's' && !('silentFor' in when) ? 86_400 : 1;
+    const steps = panel.fieldConfig.defaults.thresholds?.steps.map(({ value }: { value: number | null }) => value);
+    return [[rule.id, limit * scale, steps] as const];
+  });
+  expect(limits.length).toBeGreaterThan(8);
+  for (const [id, limit, steps] of limits) expect(steps, id).toContain(limit);
 });
 
 test('no secret, address or machine is in the files: they come from Grafana’s environment', () => {

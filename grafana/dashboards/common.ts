@@ -13,7 +13,7 @@ export const DISK_FREE: Thresholds = {
 export const UNTIL_EXPIRY: Thresholds = {
   base: 'red',
   steps: [
-    [7 * 86_400, 'orange'],
+    [3 * 86_400, 'orange'],
     [21 * 86_400, 'green'],
   ],
 };

@@ -29,6 +29,7 @@ export const engine: Dashboard = {
           queries: [pipe(lag, summedUp('30s', ['group']), overTime('max', ['group']))],
           unit: 'short',
           min: 0,
+          thresholds: { base: 'transparent', steps: [[50_000, 'orange']] },
           legend: '${__field.labels.group}',
         },
         {

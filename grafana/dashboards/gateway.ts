@@ -98,6 +98,7 @@ export const gateway: Dashboard = {
           queries: [pipe(status('backlog.readings'), overTime('max'))],
           unit: 'short',
           min: 0,
+          thresholds: { base: 'transparent', steps: [[1_000, 'orange']] },
           legend: 'readings',
         },
         {

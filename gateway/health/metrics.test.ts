@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { reloadFrom } from '../main.ts';
 import { openSite, type Site } from '../testing/index.ts';
@@ -6,6 +7,16 @@ const mqtt = '  mqtt: { port: 0, anonymous: true }';
 
 async function scrape(url: string): Promise<string> {
   return (await fetch(`${url}/metrics`)).text();
+}
+
+/** What Prometheus's own tool finds wrong. */
+function promtool(text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('promtool', ['check', 'metrics'], (error, stdout, stderr) =>
+      error && error.code === undefined ? reject(error) : resolve(stdout + stderr),
+    );
+    child.stdin!.end(text);
+  });
 }
 
 test('metrics are named and explained by the conventions, in base units', async () => {
@@ -23,6 +34,7 @@ test('metrics are named and explained by the conventions, in base units', async 
     expect(name).not.toMatch(/_(ms|milliseconds|minutes|kb|mb|kilobytes|percent|count)(_|$)/);
     expect(lines.find((line) => line.startsWith(`# HELP ${name} `))).toMatch(/[.;] ?[\w ]*\.?$/);
   }
+  expect(await promtool(lines.join('\n'))).toBe('');
   for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds']) {
     expect(
       lines.some((line) => line.startsWith(`${name} `)),

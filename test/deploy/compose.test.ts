@@ -35,6 +35,29 @@ test('the compose file builds from files that exist and gives its service no mor
   for (const volume of platform.volumes) expect(volumes).toHaveProperty(volume.split(':')[0]);
 });
 
+const compose = [['docker', 'compose'] as const, ['docker-compose'] as const].find(
+  ([program, ...more]) => spawnSync(program, [...more, 'version']).status === 0,
+);
+test.skipIf(compose === undefined).each(['compose.yaml', 'stores.yaml'])(
+  'Compose itself takes %s (needs docker compose)',
+  (file) => {
+    // Only version 2 knows it.
+    const input = read(file).replace(/^name: .*\n/m, '');
+    const [program, ...more] = compose!;
+    const args = [...more, '--project-directory', dir, '-p', 'headwater', '-f', '-', 'config'];
+    const config = (brokers: string) => {
+      const env = { ...process.env, HEADWATER_BROKERS: brokers };
+      return spawnSync(program, args, { input, env, encoding: 'utf8' });
+    };
+    const done = config('kafka-1.example.org:9093');
+    expect(done.stderr.replace(/^.*will be ignored.*\n/gm, '')).toBe('');
+    expect(Object.keys(parse(done.stdout).services).sort()).toEqual(
+      Object.keys(parse(read(file), { merge: true }).services).sort(),
+    );
+    if (file === 'stores.yaml') expect(config('').stderr).toContain('the brokers, such as');
+  },
+);
+
 test('the image runs a command that exists, as a user that is not root', () => {
   const file = read('Dockerfile');
   expect(file).toMatch(/^USER headwater$/m);

@@ -59,6 +59,30 @@ describe.runIf(wantsInfluxDb())('headwater stores apply, on a real InfluxDB', ()
     expect(await planInflux(other)).toEqual([]);
   });
 
+  test('a server that has much else is looked through to its end', async () => {
+    const make = async (kind: string, body: object) => {
+      const headers = { authorization: `Token ${bed.influx.token}` };
+      const answer = await fetch(`${bed.influx.url}/api/v2/${kind}`, {
+        ...{ method: 'POST', headers, body: JSON.stringify(body) },
+      });
+      expect(answer.status).toBe(201);
+      return (await answer.json()) as { id: string };
+    };
+    const { id: orgID } = await make('orgs', { name: 'crowded' });
+    const flux = (i: number) =>
+      `option task = {name: "a task of others ${i}", every: 1h}\n\nfrom(bucket: "b0") |> range(start: -1h) |> to(bucket: "b1")`;
+    for (let i = 0; i < 101; i++) await make('buckets', { orgID, name: `b${i}` });
+    for (let i = 0; i < 101; i++) await make('tasks', { orgID, flux: flux(i) });
+    const crowded = InfluxAdminConfig.parse({
+      ...bed.admin,
+      org: 'crowded',
+      hubTokenFile: `${bed.admin.hubTokenFile}3`,
+      grafanaTokenFile: `${bed.admin.grafanaTokenFile}3`,
+    });
+    for (const change of await planInflux(crowded)) await change.apply();
+    expect((await planInflux(crowded)).map(({ text }) => text)).toEqual([]);
+  });
+
   test('the hub may write and not read, Grafana may read and not write; nobody else reads their tokens', async () => {
     const { hubTokenFile, grafanaTokenFile } = bed.admin;
     for (const file of [hubTokenFile, grafanaTokenFile]) expect(statSync(file).mode & 0o777).toBe(0o600);

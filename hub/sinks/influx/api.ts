@@ -50,13 +50,29 @@ export function openInfluxApi(url: string, token: string): InfluxApi {
     );
   }
 
+  /** All of a kind, page by page. `next` gives how the page after one with this last entry is asked for. */
+  async function all<T extends { id: string }>(
+    kind: string,
+    query: string,
+    next: (found: T[]) => string,
+  ): Promise<T[]> {
+    const found: T[] = [];
+    for (let page: T[] = [], from = ''; ; from = next(found)) {
+      page = (await call<Record<string, T[]>>('GET', `/${kind}?limit=${PAGE}${query}${from}`))[kind]!;
+      found.push(...page);
+      if (page.length < PAGE) return found;
+    }
+  }
+  const byOffset = ({ length }: unknown[]) => `&offset=${length}`;
+  const byLast = (found: { id: string }[]) => `&after=${found.at(-1)!.id}`;
+
   return {
     async orgId(name) {
-      const { orgs } = await call<{ orgs: { id: string; name: string }[] }>('GET', '/orgs?limit=100');
+      const orgs = await all<{ id: string; name: string }>('orgs', '', byOffset);
       return orgs.find((org) => org.name === name)?.id;
     },
-    buckets: async (orgId) => (await call<{ buckets: [] }>('GET', `/buckets?orgID=${orgId}&limit=${PAGE}`)).buckets,
-    tasks: async (orgId) => (await call<{ tasks: [] }>('GET', `/tasks?orgID=${orgId}&limit=${PAGE}`)).tasks,
+    buckets: (orgId) => all('buckets', `&orgID=${orgId}`, byOffset),
+    tasks: (orgId) => all('tasks', `&orgID=${orgId}`, byLast),
     authorizations: async (orgId) =>
       (await call<{ authorizations: [] }>('GET', `/authorizations?orgID=${orgId}`)).authorizations,
     post: (path, body) => call('POST', path, body),

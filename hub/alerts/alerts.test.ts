@@ -183,6 +183,22 @@ test('a hub whose clock was set back hears on who falls silent', () => {
   expect(states()).toEqual(['gateway-silent firing']);
 });
 
+test('a machine that slept, or whose clock was set ahead, takes nobody for silent and nothing for over', () => {
+  const { states, gateway, temperature, ticks } = setUp();
+  for (let second = 0; second < 60; second += 5) {
+    gateway(second);
+    temperature(second, 80);
+    ticks(second, second + 4);
+  }
+  const firing = ['temperature-out-of-band pending', 'temperature-out-of-band firing'];
+  expect(states()).toEqual(firing);
+  ticks(7_200, 7_230);
+  expect(states()).toEqual([]);
+  gateway(7_231);
+  ticks(7_231, 7_400);
+  expect(states()).toEqual(['gateway-silent firing']);
+});
+
 test('a hub that was down does not take its own silence for the gateways’', () => {
   const { bench, states, gateway, ticks } = setUp();
   gateway(0);

@@ -52,9 +52,16 @@ export function onSignal(rule: Rule, episode: Episode, signal: Signal, tell: Tel
 
 /**
  * What becomes of an episode as time passes; its rule may be gone since.
+ * @param listeningSince what was not heard before that is no silence
  * @returns the same episode where nothing did, undefined where there is nothing more to remember
  */
-export function onTick(rule: Rule | undefined, episode: Episode, now: number, tell: Tell): Episode | undefined {
+export function onTick(
+  rule: Rule | undefined,
+  episode: Episode,
+  now: number,
+  listeningSince: number,
+  tell: Tell,
+): Episode | undefined {
   if (rule === undefined) {
     if (episode.state !== 'quiet') tell(alertOf(episode, 'resolved', now));
     return undefined;
@@ -66,8 +73,9 @@ export function onTick(rule: Rule | undefined, episode: Episode, now: number, te
     return isDue ? settle(rule, episode, true, now, tell) : episode;
   }
   // Also after the hub's clock was set back: it would be deaf until that time comes again.
-  if (episode.heardAt === null || now < episode.heardAt) return { ...episode, heardAt: now };
-  const quietFor = now - episode.heardAt;
+  const { heardAt } = episode;
+  if (heardAt === null || now < heardAt || heardAt < listeningSince) return { ...episode, heardAt: now };
+  const quietFor = now - heardAt;
   if ('silentFor' in when) {
     return quietFor >= when.silentFor && episode.state === 'quiet' ? settle(rule, episode, true, now, tell) : episode;
   }

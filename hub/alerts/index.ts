@@ -1,4 +1,4 @@
-import { TOPICS } from '../../contract/index.ts';
+import { type Alert, TOPICS } from '../../contract/index.ts';
 import { field, from, type Job, job, merge } from '../../streams/core/index.ts';
 import { type Episode, onSignal, onTick, QUIET } from './episode.ts';
 import { loadRules, type Rule } from './rules.ts';
@@ -33,6 +33,8 @@ export { loadRules, parseRules, type Rule, type When } from './rules.ts';
 export { openSilenceWriter, type SilenceWriter } from './silences.ts';
 
 const signal = field<Signal>;
+/** Without a tick for so long nobody has listened: the machine slept, or its clock was set ahead. */
+const UNHEARD_MS = 20_000;
 
 /**
  * Watches results and says when something needs a person. What concerns a rule meets in one task, so that a rule can be about series of any partition;
@@ -47,6 +49,8 @@ export function alerts(rules: readonly Rule[] = loadRules()): Job {
       (record, { appendedAt }) => signalsOf(concerned, record, appendedAt),
     );
   });
+  let tickedAt = 0;
+  let listeningSince = 0;
   const plan = merge(...signals)
     .keyBy('rule', signal('key'), { partitions: 1 })
     .process<Episode>({
@@ -59,7 +63,10 @@ export function alerts(rules: readonly Rule[] = loadRules()): Job {
         return rule && onSignal(rule, episode, of, (alert) => emit(TOPICS.alerts, series, alert));
       },
       tick(episode, now, { emit, series }) {
-        return onTick(byId.get(episode.last!.rule), episode, now, (alert) => emit(TOPICS.alerts, series, alert));
+        if (now < tickedAt || now - tickedAt > UNHEARD_MS) listeningSince = now;
+        tickedAt = now;
+        const tell = (alert: Alert) => emit(TOPICS.alerts, series, alert);
+        return onTick(byId.get(episode.last!.rule), episode, now, listeningSince, tell);
       },
       save: ({ heardAt, ...episode }) => ({ ...episode, heardAt: null }),
     });

@@ -38,12 +38,21 @@ describe.runIf(wantsInfluxDb())('the InfluxDB sink loses nothing and doubles not
   async function feed(count: number): Promise<void> {
     const more = Array.from({ length: count }, (_, i) => reading(sent.length + i));
     sent.push(...more);
-    await send(bed, 'hub', READINGS, more);
+    await bring(READINGS, more);
   }
   async function feedWindows(count: number, revision: number): Promise<void> {
     const more = Array.from({ length: count }, (_, i) => windowRow(i, revision));
     windows.push(...more);
-    await send(bed, 'hub', WINDOWS, more);
+    await bring(WINDOWS, more);
+  }
+  /** Sends until Kafka has it, which may then have some of it twice. */
+  async function bring(topic: string, records: readonly OutgoingRecord[]): Promise<void> {
+    const isTaken = () =>
+      send(bed, 'hub', topic, records).then(
+        () => true,
+        () => false,
+      );
+    await until(`Kafka takes ${topic}`, 120, isTaken);
   }
   const start = (settings: object): InfluxSink =>
     startInfluxSink({
@@ -110,6 +119,35 @@ describe.runIf(wantsInfluxDb())('the InfluxDB sink loses nothing and doubles not
     await sink.stop();
   });
 
+  test('while the broker is killed, and sinks of one group come and go', async () => {
+    const first = start({});
+    let stop = false;
+    const feeding = (async () => {
+      for (let revision = 1_000; !stop; revision++) {
+        await feed(500);
+        await feedWindows(200, revision);
+      }
+    })();
+    const writes = async (sink: InfluxSink) => {
+      const { points } = sink.status();
+      await until('it writes', 120, () => sink.status().points > points);
+    };
+    await writes(first);
+    const second = start({});
+    await writes(second);
+    const [broker] = bed.cluster.nodes;
+    broker!.kill('SIGKILL');
+    await broker!.restart();
+    await Promise.all([writes(first), writes(second)]);
+    await first.close();
+    await writes(second);
+    stop = true;
+    await feeding;
+    await allStored();
+    expect([first, second].map((sink) => sink.status().deadLetters)).toEqual([{}, {}]);
+    await second.close();
+  });
+
   test('whatever InfluxDB answers: tried again, as late as it asks for, and told what to do', async () => {
     const moody = await openMoodyServer(influx.influx.url);
     const error = (status: number, message: string, more: Partial<Mood> = {}): Mood => ({
@@ -149,12 +187,19 @@ describe.runIf(wantsInfluxDb())('the InfluxDB sink loses nothing and doubles not
     expect(words).toContain('disk of InfluxDB is full');
   });
 
-  test('while InfluxDB hangs: memory stays bounded, the group keeps its member, and all is stored when it answers', async () => {
+  test('while InfluxDB hangs: Kafka is told of nothing, the group keeps its member, and all is stored when it answers', async () => {
     const line = await openBadLine();
     line.target = influx.influx.port;
     const sink = start({ url: `http://127.0.0.1:${line.port}`, timeout: '1s' });
     await feed(100);
     await until('it runs', 60, () => sink.status().points >= 100 && sink.status().lag === 0);
+    const position = async () => {
+      const positions = await bed.admin.committed('stores.influx', READINGS);
+      return [...positions.values()].reduce((sum, position) => sum + position, 0);
+    };
+    const ends = await bed.admin.offsets(READINGS);
+    const before = ends.reduce((sum, { high }) => sum + high, 0);
+    await until('Kafka is told of all that is stored', 60, async () => (await position()) === before);
     line.freeze();
     const { points } = sink.status();
     await feed(30_000);
@@ -162,6 +207,8 @@ describe.runIf(wantsInfluxDb())('the InfluxDB sink loses nothing and doubles not
     expect(sink.status()).toMatchObject({ state: 'failed', points });
     expect(sink.status().detail).toContain('cannot be reached');
     expect(await bed.admin.members('stores.influx')).toBe(1);
+    // Positions are told every second.
+    expect(await position()).toBe(before);
     line.thaw();
     await allStored();
     await sink.close();

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { gatewayMetrics } from '../gateway/health/index.ts';
 import { HUB_METRICS } from '../hub/main.ts';
 import { metricsReference } from './metrics-reference.ts';
 
@@ -20,4 +21,12 @@ test('metrics of the hub are named by the conventions, and explained in a senten
     expect(name).not.toMatch(/_(ms|milliseconds|minutes|kb|mb|kilobytes|percent|count|sum|bucket)(_|$)/);
     expect(help, name).toMatch(/^[\p{L}\d].*\.$/u);
   }
+});
+
+test('no metric is told apart by what devices, visitors or customers may name: their number is bounded', () => {
+  const labels = [...HUB_METRICS, ...gatewayMetrics().families].flatMap((family) => family.labels ?? []);
+  const ofCode = ['code', 'lane', 'reason', 'severity', 'state', 'step', 'topic', 'version'];
+  const ofSettings = ['certificate', 'channel', 'group', 'hub', 'input', 'rule', 'source'];
+  const ofMachines = ['broker', 'connector'];
+  expect(labels.filter((label) => ![...ofCode, ...ofSettings, ...ofMachines].includes(label))).toEqual([]);
 });

@@ -1,13 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { loadHubConfig } from '../../hub/config/index.ts';
 import { loadStoresConfig } from '../../hub/sinks/index.ts';
-import { ensureProgram, INFLUXD, openAuthority, wantsInfluxDb } from '../../infra/local/index.ts';
+import { ensureProgram, INFLUXD, openAuthority, wantsInfluxDb, workerProperties } from '../../infra/local/index.ts';
 import { bootMachine, type Machine, whyNoMachine } from '../support/machine.ts';
 import { until } from '../support/testbed.ts';
 
@@ -84,6 +85,79 @@ describe.skipIf(!isThere)('the playbook (needs ansible-playbook)', () => {
         connect: { url: 'http://127.0.0.1:8083', replication: 3 },
       },
     });
+  });
+
+  /** Plays tasks of a role here, as it would on its machine. */
+  function playHere(role: string, tasks: object[], vars: object) {
+    const folder = join(ansible, 'roles', role);
+    const book = join(dir, `${role}-here.yml`);
+    const [hosts, connection] = ['localhost', 'local'];
+    const handlers = ['Restart Grafana'].map((name) => ({ name, 'ansible.builtin.debug': { msg: name } }));
+    const what = { hosts, connection, gather_facts: false, vars_files: [join(folder, 'defaults/main.yml')], tasks };
+    writeFileSync(book, JSON.stringify([{ ...what, handlers }]));
+    const done = play(['-e', JSON.stringify({ role_path: folder, ...vars }), book]);
+    expect(done.stdout + done.stderr).toContain('failed=0');
+  }
+  const template = (name: string) => ({
+    'ansible.builtin.template': { src: `{{ role_path }}/templates/${name}.j2`, dest: join(dir, name) },
+  });
+
+  test('gives a Connect worker the properties of the tests’ worker, but for addresses, replicas and places of files', () => {
+    const vars = { connect_etc: dir, headwater_brokers: ['kafka-1.example.org:9093', 'kafka-2.example.org:9093'] };
+    playHere('connect', [template('worker.properties')], { ...vars, headwater_secrets_dir: dir });
+    const entries = (text: string) =>
+      new Map(
+        text
+          .split('\n')
+          .flatMap((line) => (/^[a-z]/.test(line) ? [/^([^=]*)=(.*)$/.exec(line)!.slice(1) as [string, string]] : [])),
+      );
+    const there = workerProperties({
+      brokers: vars.headwater_brokers,
+      caPath: join(dir, 'ca.pem'),
+      username: 'connect',
+      passwordFile: join(dir, 'secrets/connect.password'),
+      port: 8083,
+      replication: 3,
+      secretsDir: join(dir, 'secrets'),
+    });
+    expect(entries(readFileSync(join(dir, 'worker.properties'), 'utf8'))).toEqual(entries(there));
+  });
+
+  test('gives MongoDB a configuration that is the same with several addresses, and asks for a login', () => {
+    playHere('mongodb', [template('mongod.conf')], { mongodb_bind_ip: '127.0.0.1,10.0.0.5' });
+    expect(parse(readFileSync(join(dir, 'mongod.conf'), 'utf8'))).toMatchObject({
+      net: { port: 27017, bindIp: '127.0.0.1,10.0.0.5' },
+      security: { authorization: 'enabled' },
+    });
+  });
+
+  test('gives Grafana its files with the address of the runbooks, and keeps secrets out of its environment', () => {
+    const settings = {
+      grafana_etc: join(dir, 'grafana'),
+      grafana_group: String(process.getgid!()),
+      grafana_runbook_url: 'https://docs.example.org/100%/runbooks',
+      grafana_alert_email: 'Mira <mira@example.org>; ben@example.org',
+      grafana_alert_webhook_url: 'https://chat.example.org/hooks/swordfish',
+      headwater_secrets_dir: dir,
+    };
+    const tasks = [
+      { 'ansible.builtin.import_tasks': '{{ role_path }}/tasks/provisioning.yml' },
+      template('headwater.conf'),
+    ];
+    playHere('grafana', tasks, settings);
+    const files = globSync('**/*.{yaml,json}', { cwd: join(root, 'grafana/generated') }).sort();
+    expect(globSync('**/*.{yaml,json}', { cwd: settings.grafana_etc }).sort()).toEqual(files);
+    for (const file of files) {
+      const made = readFileSync(join(root, 'grafana/generated', file), 'utf8');
+      const wanted = made.replaceAll(/\$\{HEADWATER_RUNBOOK_URL\}/g, settings.grafana_runbook_url);
+      const isRules = file.endsWith('rules.yaml');
+      expect(readFileSync(join(settings.grafana_etc, file), 'utf8'), file).toBe(isRules ? wanted : made);
+      expect(made === wanted, file).toBe(!isRules);
+    }
+    const unit = readFileSync(join(dir, 'headwater.conf'), 'utf8');
+    expect(unit).toContain('\nEnvironment="HEADWATER_ALERT_EMAIL=Mira <mira@example.org>; ben@example.org"\n');
+    expect(unit).toContain('\nEnvironment="HEADWATER_RUNBOOK_URL=https://docs.example.org/100%%/runbooks"\n');
+    expect(unit).not.toContain('swordfish');
   });
 
   test.each(['gateway', 'hub'])('gives a %s a configuration that it accepts', async (program) => {

@@ -3,8 +3,8 @@ import { HeadwaterError } from '../../../contract/index.ts';
 /** What of InfluxDB's administrative interface is needed; https://docs.influxdata.com/influxdb/v2/api/ describes it. */
 export interface InfluxApi {
   orgId(name: string): Promise<string | undefined>;
-  buckets(orgId: string): Promise<readonly { id: string; name: string; retentionRules: { everySeconds: number }[] }[]>;
-  tasks(orgId: string): Promise<readonly { id: string; name: string; flux: string; status: string }[]>;
+  buckets(orgId: string): Promise<readonly BucketEntry[]>;
+  tasks(orgId: string): Promise<readonly TaskEntry[]>;
   authorizations(orgId: string): Promise<
     readonly {
       id: string;
@@ -17,6 +17,18 @@ export interface InfluxApi {
   post<T = void>(path: string, body: unknown): Promise<T>;
   patch(path: string, body: unknown): Promise<void>;
   delete(path: string): Promise<void>;
+}
+
+interface Entry {
+  readonly id: string;
+  readonly name: string;
+}
+interface BucketEntry extends Entry {
+  readonly retentionRules: { readonly everySeconds: number }[];
+}
+interface TaskEntry extends Entry {
+  readonly flux: string;
+  readonly status: string;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -50,12 +62,8 @@ export function openInfluxApi(url: string, token: string): InfluxApi {
     );
   }
 
-  /** All of a kind, page by page. `next` gives how the page after one with this last entry is asked for. */
-  async function all<T extends { id: string }>(
-    kind: string,
-    query: string,
-    next: (found: T[]) => string,
-  ): Promise<T[]> {
+  /** All of a kind, page by page. `next` gives how the page after what was found is asked for. */
+  async function all<T extends Entry>(kind: string, query: string, next: (found: T[]) => string): Promise<T[]> {
     const found: T[] = [];
     for (let page: T[] = [], from = ''; ; from = next(found)) {
       page = (await call<Record<string, T[]>>('GET', `/${kind}?limit=${PAGE}${query}${from}`))[kind]!;
@@ -64,15 +72,15 @@ export function openInfluxApi(url: string, token: string): InfluxApi {
     }
   }
   const byOffset = ({ length }: unknown[]) => `&offset=${length}`;
-  const byLast = (found: { id: string }[]) => `&after=${found.at(-1)!.id}`;
+  const byLast = (found: Entry[]) => `&after=${found.at(-1)!.id}`;
 
   return {
     async orgId(name) {
-      const orgs = await all<{ id: string; name: string }>('orgs', '', byOffset);
+      const orgs = await all('orgs', '', byOffset);
       return orgs.find((org) => org.name === name)?.id;
     },
-    buckets: (orgId) => all('buckets', `&orgID=${orgId}`, byOffset),
-    tasks: (orgId) => all('tasks', `&orgID=${orgId}`, byLast),
+    buckets: (orgId) => all<BucketEntry>('buckets', `&orgID=${orgId}`, byOffset),
+    tasks: (orgId) => all<TaskEntry>('tasks', `&orgID=${orgId}`, byLast),
     authorizations: async (orgId) =>
       (await call<{ authorizations: [] }>('GET', `/authorizations?orgID=${orgId}`)).authorizations,
     post: (path, body) => call('POST', path, body),

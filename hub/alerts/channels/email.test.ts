@@ -160,7 +160,11 @@ test('a wrong password and a server that is away are for later; what the server 
       { kind: 'again', reason: expect.stringContaining('try later') },
       { kind: 'again', reason: expect.stringContaining('not your address') },
       { kind: 'refused', reason: expect.stringContaining('no such mailbox') },
-      { kind: 'accepted', detail: 'not taken for ben@example.org' },
+      {
+        kind: 'accepted',
+        detail: expect.stringMatching(/^not taken for ben@example.org: .*no such mailbox/),
+        missed: expect.stringMatching(/^ben@example.org: .*no such mailbox/),
+      },
       { kind: 'refused', reason: expect.stringContaining('too large') },
     ]);
     expect(JSON.stringify(outcomes)).not.toContain('swordfish');
@@ -169,5 +173,57 @@ test('a wrong password and a server that is away are for later; what the server 
     expect(await open(port).send(notification, soon())).toMatchObject({ kind: 'again' });
   } finally {
     for (const server of [busy, foreign, strict, half, large]) await server.close();
+  }
+});
+
+test('who is put off while others have the mail is tried again alone, with the same mail, and others hear of it once', async () => {
+  let putOff = 2;
+  const server = await serve({
+    onRcptTo: ({ address }, _session, callback) =>
+      callback(
+        address.startsWith('ben') && putOff-- > 0
+          ? Object.assign(new Error('greylisted'), { responseCode: 450 })
+          : null,
+      ),
+  });
+  try {
+    const channel = open(server.port);
+    const outcomes = [];
+    for (let i = 0; i < 3; i++) outcomes.push(await channel.send(notification, soon()));
+    const later = { kind: 'again', reason: expect.stringMatching(/^not yet taken for ben@example.org: .*greylisted/) };
+    expect(outcomes).toEqual([later, later, { kind: 'accepted', detail: 'sent' }]);
+    expect(server.mails.map(({ to }) => to)).toEqual([['mira@example.org'], ['ben@example.org']]);
+    for (const { text } of server.mails) expect(text).toMatch(/^Message-ID: <n-1@example.org>\r$/m);
+  } finally {
+    await server.close();
+  }
+});
+
+test('a mailbox that is full for days misses mails and says so, and keeps nobody else waiting after the first', async () => {
+  let isFull = true;
+  const server = await serve({
+    onRcptTo: ({ address }, _session, callback) =>
+      callback(isFull && address.startsWith('ben') ? Object.assign(new Error('full'), { responseCode: 452 }) : null),
+  });
+  try {
+    const channel = open(server.port);
+    const tell = async () => {
+      const one = { ...notification };
+      for (let tries = 1; ; tries++) {
+        const outcome = await channel.send(one, soon());
+        if (outcome.kind !== 'again') return { tries, ...outcome };
+      }
+    };
+    const missed = expect.stringMatching(/^ben@example.org: .*full/);
+    expect(await tell()).toMatchObject({ tries: 15, kind: 'accepted', missed });
+    expect(await tell()).toMatchObject({ tries: 1, kind: 'accepted', missed });
+    expect(server.mails.map(({ to }) => to)).toEqual([['mira@example.org'], ['mira@example.org']]);
+    isFull = false;
+    expect(await tell()).toMatchObject({ tries: 1, kind: 'accepted', detail: 'sent' });
+    // It is waited for again.
+    isFull = true;
+    expect(await channel.send({ ...notification }, soon())).toMatchObject({ kind: 'again' });
+  } finally {
+    await server.close();
   }
 });

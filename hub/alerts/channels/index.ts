@@ -108,6 +108,7 @@ export function startChannels(configs: readonly ChannelConfig[], options: Channe
       const outcome = await deliver(notification, { channel, route, pause, random: Math.random, onWaiting }, signal);
       if (outcome === undefined) return;
       if (outcome.kind === 'refused') return giveUp(record, outcome.reason);
+      if (outcome.missed !== undefined) await giveUp(record, outcome.missed);
       change({ state: 'ready', detail: outcome.detail ?? '', acceptedAt: clock(), accepted: status.accepted + 1 });
     }
 

@@ -1,5 +1,7 @@
+import type { AddressInfo } from 'node:net';
+import { SMTPServer } from 'smtp-server';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type AlertChannel, decode, encode } from '../../../contract/index.ts';
+import { type AlertChannel, type DeadLetter, decode, encode } from '../../../contract/index.ts';
 import type { IncomingRecord, KafkaSettings } from '../../../kafka/index.ts';
 import { openReceiver } from '../../testing/index.ts';
 import type { ChannelConfig } from './config.ts';
@@ -57,4 +59,38 @@ test('a hub that tells a channel again says nothing of what it could not tell be
   onPosition(8);
   await vi.waitFor(() => expect(last().position).toBe(8), { timeout: 30_000 });
   expect(last()).toMatchObject({ state: 'ready', detail: '' });
+});
+
+test('a recipient who will never get a mail that others have got is a dead letter, and the mail counts as told', async () => {
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS'],
+    onRcptTo: ({ address }, _session, callback) =>
+      callback(address.startsWith('b') ? Object.assign(new Error('no such mailbox'), { responseCode: 550 }) : null),
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.server.address() as AddressInfo;
+  const of = { name: 'mail', kind: 'email', severities: ['info'], match: [], resolved: true };
+  const config = { ...of, host: '127.0.0.1', port, tls: 'none', from: 'h@example.org', to: ['a@x.org', 'b@x.org'] };
+  const channels = startChannels([config as unknown as ChannelConfig], {
+    kafka: {} as KafkaSettings,
+    process: 'hub-1',
+    log: { warn: () => {} },
+  });
+  ends.push(
+    () => channels.close(),
+    () => new Promise<void>((resolve) => server.close(() => resolve())),
+  );
+  const { handle, onPosition } = kafka.reader!;
+  kafka.told.length = 0;
+  onPosition(7);
+  const value = encode(testNotification('mail', Date.now()));
+  const record = { key: null, value, headers: {}, partition: 0, offset: 7, appendedAt: Date.now() } as IncomingRecord;
+  await handle(record, new AbortController().signal);
+  expect(decode(kafka.told.at(-1)!) as DeadLetter).toMatchObject({
+    code: 'CHANNEL_REFUSED',
+    reason: expect.stringMatching(/^alert channel mail: b@x.org: .*no such mailbox/),
+  });
+  const last = () => decode(kafka.told.at(-1)!) as AlertChannel;
+  await vi.waitFor(() => expect(last()).toMatchObject({ accepted: 1, refused: 1 }));
 });

@@ -2,7 +2,12 @@ import type { Notification } from '../../../contract/index.ts';
 
 /** What became of one attempt to tell a notification. */
 export type Outcome =
-  | { readonly kind: 'accepted'; readonly detail?: string }
+  | {
+      readonly kind: 'accepted';
+      readonly detail?: string;
+      /** Whom of several it will never reach, and why. */
+      readonly missed?: string;
+    }
   /** This notification will never be taken: it is given up. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** The receiver is away, busy or wrongly set up: what is told later may be taken. */

@@ -63,9 +63,11 @@ export const Notification = z.object({
   /** All that fire and may be told, and all that are over since the last time. */
   firing: z.int(),
   resolved: z.int(),
-  /** Of these, those that were not told before first; `omitted` more are only counted. */
+  /** Of these, those that were not told before first; `omitted` more are in other parts, or only counted where they were told before. */
   alerts: z.array(Alert),
   omitted: z.int(),
+  /** Where what is to be told is more than one notification holds: which of several this is. Absent of the first. */
+  part: z.int().min(2).optional(),
   /** By when it is told again while it fires. */
   repeatBy: timestamp,
   /** Sent by a person to try a channel. */

@@ -122,7 +122,7 @@ function view(
       const { alerts: listed, ...notification } = value;
       const of = channels.map((channel) => {
         const state =
-          routed(value, { ...channel, match: channel.matchers }) === undefined
+          routed(value, { ...channel, match: channel.matchers, everyPart: true }) === undefined
             ? 'not-for-it'
             : at < channel.position
               ? 'done'

@@ -195,7 +195,7 @@ test('people read what fires, what is over and how many more there are', () => {
 });
 
 test('a channel is told of the alerts that it takes, and of no notification without one', () => {
-  const all = { severities: ['info', 'warning', 'critical'], match: [], resolved: true } as const;
+  const all = { severities: ['info', 'warning', 'critical'], match: [], resolved: true, everyPart: false } as const;
   const mixed = notification({
     firing: 5,
     resolved: 1,
@@ -208,6 +208,10 @@ test('a channel is told of the alerts that it takes, and of no notification with
   expect(routed(mixed, { ...all, match: [parseMatcher('path=/b')] })).toMatchObject({ firing: 1, resolved: 0 });
   expect(routed(mixed, { ...all, severities: ['critical'], resolved: false })?.alerts).toEqual([alert()]);
   expect(routed(mixed, { ...all, match: [parseMatcher('rule=other')] })).toBeUndefined();
+  const further = { ...mixed, part: 2 };
+  expect(routed(further, all)).toBeUndefined();
+  expect(routed(further, { ...all, everyPart: true })).toBe(further);
+  expect(routed(further, { ...all, match: [parseMatcher('path=/b')] })).toMatchObject({ firing: 1, part: 2 });
   expect(routed({ ...mixed, test: true }, { ...all, match: [parseMatcher('rule=other')] })).toBeDefined();
 });
 
@@ -219,7 +223,7 @@ test('an attempt that failed is made again, ever later, until it is taken', asyn
     if (waited.length === 3) receiver.answer = { status: 429, headers: { 'retry-after': '120' } };
     if (waited.length === 4) receiver.answer = { status: 200 };
   };
-  const route = { severities: ['critical'], match: [], resolved: true } as const;
+  const route = { severities: ['critical'], match: [], resolved: true, everyPart: true } as const;
   const options = { channel: hook(), route, pause, random: () => 1, onWaiting: () => {} };
   expect(await deliver(notification(), options, soon())).toMatchObject({ kind: 'accepted' });
   expect(waited).toEqual([1_000, 2_000, 4_000, 120_500]);

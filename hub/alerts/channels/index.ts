@@ -99,7 +99,9 @@ export function startChannels(configs: readonly ChannelConfig[], options: Channe
       const { data: notification } = Notification.safeParse(decode(record.value));
       // What a newer version writes may be read by one that is updated; this one cannot tell it.
       if (notification === undefined) return giveUp(record, 'it is no notification that this version knows');
-      const route = { severities, match, resolved };
+      // People read the first lines of one message, programs every alert.
+      const everyPart = kind === 'webhook' || kind === 'alertmanager';
+      const route = { severities, match, resolved, everyPart };
       const onWaiting = (reason: string, ms: number) => {
         if (status.state === 'ready')
           warn(new Error(reason), 'an alert channel does not take what it is told; tried again');

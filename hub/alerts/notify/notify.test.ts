@@ -283,11 +283,42 @@ test('long names of series, which visitors of a web site may choose, make no not
   const { fires, until, told } = setUp();
   for (let i = 0; i < 150; i++) fires('web-errors', `/${i}${'\u0001'.repeat(2_000)}`, { labels: {} });
   until(100);
-  const [notification, ...more] = told();
-  expect(more).toEqual([]);
-  expect(JSON.stringify(notification).length).toBeLessThan(1_000_000);
-  expect(notification!.alerts.length).toBeGreaterThan(10);
-  expect(notification!.alerts.length + notification!.omitted).toBe(150);
+  const notifications = told();
+  expect(notifications.length).toBeLessThan(20);
+  for (const notification of notifications) {
+    expect(JSON.stringify(notification).length).toBeLessThan(1_000_000);
+    expect(notification.alerts.length + notification.omitted).toBe(150);
+  }
+  expect(new Set(notifications.flatMap(({ alerts }) => alerts.map(({ series }) => series))).size).toBe(150);
+});
+
+test('of more alerts than one notification holds, all that are new are told in parts, and those told before from time to time', () => {
+  const { fires, ends, until, told } = setUp();
+  const series = Array.from({ length: 450 }, (_, i) => `gw-1/d${i}`);
+  for (const name of series) fires('device-silent', name);
+  until(20);
+  const parts = told();
+  expect(parts.map(({ part, alerts, omitted }) => [part, alerts.length, omitted])).toEqual([
+    [undefined, 200, 250],
+    [2, 200, 250],
+    [3, 50, 400],
+  ]);
+  expect(new Set(parts.flatMap(({ alerts }) => alerts.map((alert) => alert.series)))).toEqual(new Set(series));
+  expect(new Set(parts.map(({ id }) => id)).size).toBe(3);
+  // Always something new: what fires on is not told anew each time, nor forgotten for good.
+  const lengths: number[][] = [];
+  for (let i = 0; i < 13; i++) {
+    fires('device-silent', `gw-1/new-${i}`);
+    until(20 + (i + 1) * 600);
+    lengths.push(told().map(({ alerts }) => alerts.length));
+  }
+  expect(lengths).toEqual(Array.from({ length: 13 }, (_, i) => (i > 0 && i % 6 === 0 ? [200, 200, 51 + i] : [200])));
+  // The end of an episode comes before the next one of its series.
+  for (const name of series) ends('device-silent', name);
+  fires('device-silent', series[449]!);
+  until(8_000);
+  const states = told().flatMap(({ alerts }) => alerts.filter((one) => one.series === series[449]));
+  expect(states.map(({ state }) => state)).toEqual(['resolved', 'firing']);
 });
 
 test('one that is never to be told again is a notification that channels take', () => {

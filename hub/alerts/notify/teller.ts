@@ -6,13 +6,15 @@
  * - Its end is told once where it was told itself. One that was over before its group was told is told as what it is: over.
  * - One that is held back (see holding.ts) is told when nothing holds it any more and it still fires; one that was over by then never was.
  * - The end of what was told before it was held back is told all the same: a receiver would else take it for firing for ever.
+ * - All that is fresh or over is listed, in as many notifications as that takes. What was told before is listed where there is room, but all of it at least once
+ *   in `repeatMs`: a receiver such as Alertmanager takes for over what it is not told of.
  * - A family of groups has at most MOST_GROUPS; what would make more is told in one for all of them.
  */
 import type { Alert, AlertSilence, Notification } from '../../../contract/index.ts';
 import type { Rule } from '../rules.ts';
 import { crowdOf, type GroupName, groupOf } from './groups.ts';
 import { holdings } from './holding.ts';
-import { makeNotification } from './notification.ts';
+import { makeNotifications, type News } from './notification.ts';
 
 export interface TellingTimes {
   readonly groupWaitMs: number;
@@ -32,6 +34,8 @@ export interface Entry {
 export interface Group extends GroupName {
   /** Null before the first time. */
   readonly toldAt: number | null;
+  /** When all of it was listed last; absent where that is `toldAt`. */
+  readonly wholeAt?: number;
   /** When there is something to tell: when that will be. */
   readonly dueAt: number | null;
 }
@@ -92,10 +96,10 @@ export class Teller {
     const firing = [...this.#entries.values()].flatMap(({ alert }) => (alert.state === 'firing' ? [alert] : []));
     const heldBy = holdings(this.#rules, firing, this.#silences.values(), now);
     const isHeld = (alert: Alert) => heldBy(alert) !== undefined;
-    return [...this.#groups.values()].flatMap((group) => this.#tell(group, isHeld, now) ?? []);
+    return [...this.#groups.values()].flatMap((group) => this.#tell(group, isHeld, now));
   }
 
-  #tell(before: Group, isHeld: (alert: Alert) => boolean, now: number): Notification | undefined {
+  #tell(before: Group, isHeld: (alert: Alert) => boolean, now: number): Notification[] {
     const { groupWaitMs, groupIntervalMs, repeatMs } = this.#times;
     const group = notAhead(before, now, this.#times);
     const fresh: Alert[] = [];
@@ -122,27 +126,31 @@ export class Teller {
       if (this.#members.get(group.key)!.size === 0 && now >= (group.toldAt ?? 0) + groupIntervalMs) {
         this.#setGroup(group.key, undefined);
       } else if (group.dueAt !== null || group !== before) this.#setGroup(group.key, { ...group, dueAt: null });
-      return undefined;
+      return [];
     }
     const earliest = now + groupWaitMs;
     const dueAt =
       group.dueAt ?? (group.toldAt === null ? earliest : Math.max(earliest, group.toldAt + groupIntervalMs));
     if (now >= dueAt) return this.#told(group, { fresh, over, known, repeated: false }, now);
     if (dueAt !== before.dueAt || group !== before) this.#setGroup(group.key, { ...group, dueAt });
-    return undefined;
+    return [];
   }
 
-  #told(
-    group: Group,
-    what: { fresh: Alert[]; over: Alert[]; known: Alert[]; repeated: boolean },
-    now: number,
-  ): Notification {
+  #told(group: Group, what: News, now: number): Notification[] {
     for (const { id } of what.fresh) this.#setEntry(id, { ...this.#entries.get(id)!, told: true });
     for (const { id } of what.over) this.#setEntry(id, undefined);
-    this.#setGroup(group.key, { ...group, toldAt: now, dueAt: null });
-    this.#last = Math.max(now, this.#last + 1);
+    const { repeatMs } = this.#times;
+    const wholeAt = Math.min(group.wholeAt ?? group.toldAt ?? now, now);
+    const whole = what.repeated || now >= wholeAt + repeatMs;
+    const ts = Math.max(now, this.#last + 1);
+    const notifications = makeNotifications(group, what, { ts, repeatMs, whole });
+    const listed = notifications.reduce((sum, { alerts }) => sum + alerts.length, 0);
+    const { wholeAt: _, ...plain } = group;
+    const isWhole = listed === what.fresh.length + what.over.length + what.known.length;
+    this.#setGroup(group.key, { ...plain, ...(!isWhole && { wholeAt }), toldAt: now, dueAt: null });
+    this.#last = notifications.at(-1)!.ts;
     this.#change('last', '');
-    return makeNotification(group, what, this.#last, this.#times.repeatMs);
+    return notifications;
   }
 
   #enter(alert: Alert): void {

@@ -131,9 +131,10 @@ const ACCEPT: Readonly<Record<string, Accept>> = {
   [TOPICS.alertChannels.name]: accept(AlertChannel, (into, value) =>
     into.current.push({ topic: TOPICS.alertChannels.name, key: value.channel, value }),
   ),
-  [TOPICS.notifications.name]: accept(Notification, (into, value, { offset }) =>
-    into.notifications.push({ at: offset, value }),
-  ),
+  [TOPICS.notifications.name]: accept(Notification, (into, value, { offset }) => {
+    // One is shown for all its parts.
+    if (value.part === undefined) into.notifications.push({ at: offset, value });
+  }),
   [TOPICS.gateways.name]: accept(GatewayStatus, (into, value, record) =>
     into.gateways.push({ value, seenAt: record.appendedAt }),
   ),

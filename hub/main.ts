@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { type AlertChannel, TOPICS } from '../contract/index.ts';
 import pkg from '../package.json' with { type: 'json' };
 import { runSteps, type StepStatus } from '../streams/runtime/index.ts';
 import { openSilenceWriter, startChannels } from './alerts/index.ts';
@@ -51,7 +52,8 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   const { influx, connect } = config.stores;
   // Before anything runs: these refuse what cannot be used.
   const reached = connect && connectSettings(connect);
-  const channels = startChannels(config.alerts.channels, { kafka: kafka.hub, process: id, log });
+  const known = () => store.current<AlertChannel>(TOPICS.alertChannels.name);
+  const channels = startChannels(config.alerts.channels, { kafka: kafka.hub, process: id, log, known });
   const shown = own.windows.map(({ topic }) => topic.name);
   const retention = Object.fromEntries(shown.map((topic) => [topic, OWN_RETENTION]));
   const store = openStore({ file: join(dataDir, 'results.sqlite'), retention });

@@ -29,6 +29,8 @@ export interface ChannelsOptions {
   /** The hub process. */
   readonly process: string;
   readonly log: { warn(fields: object, message: string): void };
+  /** Every channel of which this hub has heard how it fares. */
+  readonly known?: () => readonly AlertChannel[];
   /** Ms since the epoch. */
   readonly clock?: () => number;
 }
@@ -46,6 +48,9 @@ export const groupIdOf = (channel: string) => `hub.channel.${channel}`;
 const KEPT_BYTES = 4_096;
 const TELL_EVERY_MS = 1_000;
 const TELL_ANYWAY_MS = 30_000;
+/** A channel that is not configured here and of which no hub has said a word for so long was removed. */
+const REMOVED_AFTER_MS = 600_000;
+const LOOK_EVERY_MS = 60_000;
 const HEADERS = { [HEADER.version]: CONTRACT_VERSION };
 
 /**
@@ -54,12 +59,14 @@ const HEADERS = { [HEADER.version]: CONTRACT_VERSION };
  * @throws HeadwaterError `CONFIG_MISSING`, `CONFIG_INVALID`
  */
 export function startChannels(configs: readonly ChannelConfig[], options: ChannelsOptions): Channels {
-  const { kafka, log, clock = Date.now } = options;
+  const { kafka, log, known = () => [], clock = Date.now } = options;
   const stop = new AbortController();
   const admin = shared(() => openAdmin(kafka));
   const producer = shared(() => openProducer(kafka));
-  const send = (topic: string, key: string, value: object) =>
-    producer.use((one) => one.send([{ topic, records: [{ key, value: encode(value), headers: HEADERS }] }]));
+  const send = (topic: string, key: string, value: object | null) => {
+    const record = { key, value: value && encode(value), headers: HEADERS };
+    return producer.use((one) => one.send([{ topic, records: [record] }]));
+  };
   const pause = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => {});
 
   const opened = configs.map((config) => ({ config, channel: openChannel(config, clock) }));
@@ -149,6 +156,16 @@ export function startChannels(configs: readonly ChannelConfig[], options: Channe
     };
   });
 
+  async function forgetRemoved(): Promise<void> {
+    const isRemoved = ({ channel, ts }: AlertChannel) =>
+      ts < clock() - REMOVED_AFTER_MS && !configs.some(({ name }) => name === channel);
+    for (const { channel } of known().filter(isRemoved))
+      await send(TOPICS.alertChannels.name, channel, null).catch((error) =>
+        log.warn({ channel, err: error }, 'that an alert channel was removed could not be told'),
+      );
+  }
+  const looking = setInterval(forgetRemoved, LOOK_EVERY_MS);
+
   return {
     names: configs.map(({ name }) => name),
     groups: configs.map(({ name }) => groupIdOf(name)),
@@ -157,6 +174,7 @@ export function startChannels(configs: readonly ChannelConfig[], options: Channe
       return found && attempt(found.channel, testNotification(name, clock()), stop.signal);
     },
     async close() {
+      clearInterval(looking);
       stop.abort();
       await Promise.all(running.map((one) => one.close()));
       await Promise.all([admin.close(), producer.close()]);

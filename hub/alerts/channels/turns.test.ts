@@ -10,11 +10,19 @@ import type { ReaderOptions } from './reader.ts';
 import { testNotification } from './test-notification.ts';
 
 // The test decides whose turn it is, which a group of Kafka otherwise does; test/integration has both.
-const kafka = vi.hoisted(() => ({ told: [] as Buffer[], reader: undefined as ReaderOptions | undefined }));
+const kafka = vi.hoisted(() => ({
+  told: [] as Buffer[],
+  removed: [] as string[],
+  reader: undefined as ReaderOptions | undefined,
+}));
 vi.mock('../../../kafka/index.ts', () => ({
   openAdmin: () => Promise.reject(new Error('nobody needs it')),
   openProducer: async () => ({
-    send: async ([{ records }]: [{ records: [{ value: Buffer }] }]) => void kafka.told.push(records[0].value),
+    send: async ([{ records }]: [{ records: [{ key: string; value: Buffer | null }] }]) => {
+      const [{ key, value }] = records;
+      if (value === null) kafka.removed.push(key);
+      else kafka.told.push(value);
+    },
     close: async () => {},
   }),
 }));
@@ -93,4 +101,25 @@ test('a recipient who will never get a mail that others have got is a dead lette
   });
   const last = () => decode(kafka.told.at(-1)!) as AlertChannel;
   await vi.waitFor(() => expect(last()).toMatchObject({ accepted: 1, refused: 1 }));
+});
+
+test('a channel that is configured no more is removed from the topic; one that another hub still tells of is not', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  ends.push(async () => void vi.useRealTimers());
+  const now = Date.now();
+  const known = [
+    { channel: 'mine', ts: now - 3_600_000 },
+    { channel: 'removed', ts: now - 3_600_000 },
+    { channel: 'of-another-hub', ts: now - 60_000 },
+  ] as AlertChannel[];
+  const of = { kind: 'webhook', url: 'http://127.0.0.1:1/', severities: ['info'], match: [], resolved: true };
+  const channels = startChannels([{ name: 'mine', ...of } as unknown as ChannelConfig], {
+    kafka: {} as KafkaSettings,
+    process: 'hub-1',
+    log: { warn: () => {} },
+    known: () => known,
+  });
+  ends.push(() => channels.close());
+  vi.advanceTimersByTime(60_000);
+  await vi.waitFor(() => expect(kafka.removed).toEqual(['removed']));
 });

@@ -146,7 +146,7 @@ const ACCEPT: Readonly<Record<string, Accept>> = {
 /** The topics the embedded store and the live page read. */
 export const RESULT_TOPICS: readonly string[] = Object.keys(ACCEPT);
 
-/** Sorts the records of one topic by kind. A tombstone (no value) is passed over: the store keeps what it last knew. */
+/** Sorts the records of one topic by kind. A tombstone (no value) is passed over, but of a channel: the store keeps what it last knew. */
 export function readResults(topic: string, records: readonly IncomingRecord[]): Results {
   const results: Results = {
     readings: [],
@@ -163,7 +163,11 @@ export function readResults(topic: string, records: readonly IncomingRecord[]): 
   };
   const read = ACCEPT[topic] ?? (topic.startsWith(OWN_TOPICS) ? acceptWindow(topic, OwnWindow) : undefined);
   for (const record of records) {
-    if (record.value === null) continue;
+    if (record.value === null) {
+      if (topic === TOPICS.alertChannels.name && record.key !== null)
+        results.current.push({ topic, key: record.key, value: null });
+      continue;
+    }
     const reason = read === undefined ? `topic ${topic} is not one of results` : read(results, record);
     if (reason !== undefined) results.unreadable.push({ offset: record.offset, reason });
   }

@@ -220,6 +220,25 @@ test('only the latest dead letters are kept, all are counted', () => {
   expect(store.totals().deadLetters).toBe(1_200);
 });
 
+test('a channel that was removed is shown no more', () => {
+  const about = { channel: 'k', kind: 'ntfy', process: 'hub-1', state: 'ready', detail: '', position: 1, ts: NOW };
+  const channel = {
+    ...about,
+    acceptedAt: null,
+    accepted: 0,
+    refused: 0,
+    severities: ['info'],
+    matchers: [],
+    resolved: true,
+  };
+  const { accept } = intake();
+  accept(batch('alert-channels', [channel]));
+  expect(store.current('alert-channels')).toEqual([channel]);
+  const gone = batch('alert-channels', ['']);
+  accept({ ...gone, from: 1, next: 2, highWatermark: 2, records: [{ ...gone.records[0]!, offset: 1, value: null }] });
+  expect(store.current('alert-channels')).toEqual([]);
+});
+
 test('an alert is shown in its latest state, firing ones first', () => {
   const alert = (id: string, state: string, ts: number) => ({
     id,

@@ -45,6 +45,10 @@ export const HubConfig = z.strictObject({
         .describe('Loopback unless told otherwise: whoever reaches the page sees everything on it.'),
       port: z.int().min(0).max(65_535).default(8800),
       hosts: z.array(z.string()).default([]).describe('Names besides localhost under which the page may be asked for.'),
+      proxyAsksForLogin: z
+        .boolean()
+        .default(false)
+        .describe('Whether a proxy on this machine may pass on changes, such as silences: it must ask for a login.'),
     })
     .prefault({}),
 });

@@ -24,7 +24,7 @@ beforeEach(async () => {
   intake = openIntake(store, clock, () => {});
   const feed = {
     subscribe: intake.subscribe,
-    state: () => ({ state: 'live', detail: '', records: 0, unreadable: 0 }) as const,
+    state: LIVE,
     close: async () => {},
   };
   const alerting = {
@@ -44,6 +44,8 @@ afterEach(async () => {
   store.close();
   rmSync(dir, { recursive: true });
 });
+
+const LIVE = () => ({ state: 'live', detail: '', records: 0, unreadable: 0 }) as const;
 
 function put(topic: string, values: unknown[]): void {
   const records = values.map((value, i) => {
@@ -142,6 +144,8 @@ test.each([
   ['as a form sends it', { 'content-type': 'application/x-www-form-urlencoded' }, 403],
   ['as text, which needs no leave', { 'content-type': 'text/plain' }, 403],
   ['under a foreign name', { host: 'evil.example' }, 421],
+  ['that a proxy passes on', { 'x-forwarded-for': '192.0.2.7' }, 403],
+  ['that a proxy of another kind passes on', { forwarded: 'for=192.0.2.7' }, 403],
 ])('a change %s is refused', async (_, headers: Record<string, string>, status) => {
   // By hand: fetch sets some of these itself.
   const got = await new Promise<number>((resolve, reject) => {
@@ -155,6 +159,19 @@ test.each([
   });
   expect(got).toBe(status);
   expect(written).toEqual([]);
+});
+
+test('a change that a proxy passes on is taken where the hub was told that it asks for a login', async () => {
+  await web.close();
+  const feed = { subscribe: intake.subscribe, state: LIVE, close: async () => {} };
+  const alerting = {
+    silence: async (one: AlertSilence) => void written.push(one),
+    test: () => undefined,
+    channels: [],
+  };
+  web = await startWeb({ store, feed, port: 0, clock: () => NOW, alerting, proxyAsksForLogin: true });
+  expect((await post('silences', wanted, { 'x-forwarded-for': '192.0.2.7' })).status).toBe(201);
+  expect(written).toHaveLength(1);
 });
 
 test('a change from the page itself is taken; what only reads takes none', async () => {

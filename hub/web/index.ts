@@ -25,6 +25,8 @@ export interface WebOptions {
   readonly port: number;
   /** Names besides `localhost` and addresses under which the page may be asked for. */
   readonly hosts?: readonly string[];
+  /** Whether changes are taken that a proxy on this machine passes on. */
+  readonly proxyAsksForLogin?: boolean;
   /** The platform's processes, for a page that has nothing else to show yet. */
   readonly parts?: () => readonly Part[];
   /** Windows of jobs that were added to the hub. */
@@ -77,7 +79,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       parts: parts(),
     });
 
-  const app = createServer(hosts);
+  const app = createServer(hosts, options.proxyAsksForLogin);
   addApi(app, { store, recent, frames, clock, summary, own, alerting });
   if (options.metrics) {
     const { metrics } = options;

@@ -22,8 +22,15 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 const WRITES = /^\/api\/alerting\//;
 const MOST_BODY_BYTES = 16_384;
 
-/** A server for the page's files, with the answers for everything else that may be asked of it. */
-export function createServer(hosts: readonly string[]): FastifyInstance {
+/** What a proxy adds to a request that it passes on. */
+const PASSED_ON = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+
+/**
+ * A server for the page's files, with the answers for everything else that may be asked of it.
+ * @param hosts names besides `localhost` and addresses under which it may be asked
+ * @param proxyAsksForLogin whether changes are taken that a proxy on this machine passes on
+ */
+export function createServer(hosts: readonly string[], proxyAsksForLogin = false): FastifyInstance {
   const app = fastify({
     forceCloseConnections: true,
     bodyLimit: MOST_BODY_BYTES,
@@ -41,7 +48,7 @@ export function createServer(hosts: readonly string[]): FastifyInstance {
     if (request.method !== 'POST' || !WRITES.test(request.url)) {
       return reply.code(405).header('allow', 'GET, HEAD').send(problem('METHOD_REFUSED', 'here the page only reads'));
     }
-    const refused = writeRefused(request.raw);
+    const refused = writeRefused(request.raw, proxyAsksForLogin);
     if (refused !== undefined) return reply.code(403).send(problem('WRITE_REFUSED', refused));
   });
   app.addHook('onSend', async (request, reply) => {
@@ -65,13 +72,15 @@ export function createServer(hosts: readonly string[]): FastifyInstance {
 }
 
 /**
- * Why a request may not change anything; undefined where it may. Whoever is on this machine may. A page of another origin in the user's browser can have a
+ * Why a request may not change anything; undefined where it may. Whoever is on this machine may; a proxy on it passes on what comes from anywhere. A page of another origin in the user's browser can have a
  * request sent, but not without the browser saying where it comes from, nor as JSON without asking first, which is never answered.
  */
-function writeRefused({ headers, socket }: IncomingMessage): string | undefined {
+function writeRefused({ headers, socket }: IncomingMessage, proxyAsksForLogin: boolean): string | undefined {
   const { origin, host, 'sec-fetch-site': site } = headers;
   if (!/^(::ffff:)?127\.|^::1$/.test(socket.remoteAddress ?? ''))
     return 'changes are taken from this machine only; open the page there, or through a tunnel to it';
+  if (!proxyAsksForLogin && PASSED_ON.some((name) => name in headers))
+    return 'changes are not taken through a proxy; where it asks for a login, set page.proxyAsksForLogin in the hub’s configuration';
   if (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host))
     return 'changes are not taken from pages of another origin';
   if (site !== undefined && site !== 'same-origin' && site !== 'none')

@@ -92,7 +92,8 @@ export function startReporter({ snapshot, kafka, everyMs, log }: ReporterOptions
   };
 }
 
-function healthOf({ status }: Snapshot, cpuShare: number): Health {
+/** A gateway's account of itself for `platform.health`. */
+export function healthOf({ status }: Pick<Snapshot, 'status'>, cpuShare: number): Health {
   return {
     process: status.gateway,
     kind: 'gateway',

@@ -317,6 +317,18 @@ test('an alert about something that is no more is resolved in the end', () => {
   expect(states()).toEqual(['temperature-out-of-band resolved']);
 });
 
+test('a broker that is down fires, and no more a while after nobody tells of it: it was taken away for good', () => {
+  const { bench, states, ticks } = setUp();
+  const broker = (second: number) => {
+    const health = { process: 'kafka-3', kind: 'kafka', ts: at(second), counts: { up: 0, outOfSync: 0 } };
+    bench.send('platform.health', health, { key: 'kafka-3', appendedAt: at(second) });
+  };
+  for (let second = 0; second <= 70; second += 10) broker(second);
+  expect(states()).toEqual(['kafka-broker-down pending', 'kafka-broker-down firing']);
+  ticks(71, 1_000);
+  expect(states()).toEqual(['kafka-broker-down resolved']);
+});
+
 test('an alert whose rule was taken away is resolved', () => {
   const { bench, temperature } = setUp();
   for (const second of [10, 20, 30, 40, 50]) temperature(second, 80);

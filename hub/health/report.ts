@@ -10,7 +10,7 @@ import {
   readClusterState,
 } from '../../kafka/index.ts';
 import type { MetricsPart } from './metrics.ts';
-import { brokersHealth, cpuShares, expiryOf, freeBytesOf, type Known, lagMaxOf } from './state.ts';
+import { brokersHealth, cpuShares, freeBytesOf, hubHealth, type Known } from './state.ts';
 import { healthPart } from './told.ts';
 
 export interface HealthOptions {
@@ -53,20 +53,16 @@ export function startHealth(options: HealthOptions): HealthReporter {
     return [...ownCertificates(kafka), ...(expiresAt === undefined ? [] : [{ name: 'kafka_broker', expiresAt }])];
   }
 
-  const own = (lag: Record<string, number>): Health => ({
-    process: options.process,
-    kind: 'hub',
-    ts: Date.now(),
-    rssMb: Math.round(process.memoryUsage.rss() / 1_048_576),
-    cpuShare: shares(),
-    diskFreeBytes: known.diskFreeBytes ?? null,
-    lag,
-    ...lagMaxOf(lag),
-    ...expiryOf(known.certificates, Date.now()),
-    latencyMs: options.latency(),
-    counts: options.counts(),
-    startedAt,
-  });
+  function own(): Health {
+    const about = {
+      process: options.process,
+      cpuShare: shares(),
+      latencyMs: options.latency(),
+      counts: options.counts(),
+      startedAt,
+    };
+    return hubHealth(known, about, Date.now());
+  }
 
   async function lookAtBrokers(): Promise<Health[]> {
     if (performance.now() < askBrokersAt) return [];
@@ -91,7 +87,7 @@ export function startHealth(options: HealthOptions): HealthReporter {
         known.diskFreeBytes = await freeBytesOf(options.dir);
         known.certificates = certificates();
         known.lag = await admin.lag(options.groups());
-        const records = [own(known.lag), ...ofBrokers].map((health) => ({
+        const records = [own(), ...ofBrokers].map((health) => ({
           key: health.process,
           value: encode(health),
           headers: { [HEADER.version]: CONTRACT_VERSION },

@@ -33,6 +33,24 @@ export function expiryOf(
   return { certificateExpiresAt: expiresAt, certificate: first.name, certificateDaysLeft: days };
 }
 
+/** A hub's account of itself. */
+export function hubHealth(
+  { lag = {}, diskFreeBytes, certificates }: Known,
+  about: Pick<Health, 'process' | 'cpuShare' | 'latencyMs' | 'counts' | 'startedAt'>,
+  now: number,
+): Health {
+  return {
+    kind: 'hub',
+    ts: now,
+    rssMb: Math.round(process.memoryUsage.rss() / 1_048_576),
+    diskFreeBytes: diskFreeBytes ?? null,
+    lag,
+    ...lagMaxOf(lag),
+    ...expiryOf(certificates, now),
+    ...about,
+  };
+}
+
 /** The accounts of the brokers, as a client sees them. */
 export function brokersHealth(
   { brokers }: ClusterState,

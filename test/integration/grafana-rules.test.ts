@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ALL_TOPICS, type Alert } from '../../contract/index.ts';
+import { ALL_TOPICS, type Alert, type Health } from '../../contract/index.ts';
 import { conditionOf, type Evaluator } from '../../grafana/alerting/condition.ts';
 import { storedAs } from '../../grafana/points.ts';
 import { alerts, loadRules, type Rule } from '../../hub/alerts/index.ts';
@@ -10,6 +10,7 @@ import { Bench } from '../../streams/testing/index.ts';
 import { frameOf, runFlux } from '../support/flux.ts';
 import { type InfluxBed, openInfluxBed } from '../support/influx.ts';
 import { asGrafana, writeRecords } from '../support/influx-data.ts';
+import { platformHealth, STORY_MS, TROUBLE_FROM, TROUBLE_TO, TROUBLES } from '../support/platform-health.ts';
 
 type Row = Record<string, unknown>;
 
@@ -39,6 +40,26 @@ describe.runIf(wantsInfluxDb())('alert rules on InfluxDB', () => {
     expect(await grafanaSays(rule, stop - 40 * 86_400_000)).toEqual([]);
   });
 
+  test('rules about the platform itself hold of what its processes say while it goes ill, and not before or after', async () => {
+    const start = timeOf(0) - 60 * 86_400_000;
+    const records = platformHealth(start);
+    await writeRecords(bed, new Map([['platform.health', records]]));
+    const rules = RULES.filter(({ topic }) => topic.name === 'platform.health');
+    expect(rules.map(({ id }) => id).sort()).toEqual(Object.keys(TROUBLES).sort());
+    const named = (rule: Rule) => TROUBLES[rule.id]!.map((name) => `process=${name}`).sort();
+    for (const [at, expected] of [
+      [TROUBLE_FROM, () => []],
+      [TROUBLE_TO, named],
+      [STORY_MS, () => []],
+    ] as const) {
+      const stop = start + at - SECOND;
+      for (const rule of rules) {
+        expect(await hubSays(rule, records, stop, true), `hub: ${rule.id} after ${at} ms`).toEqual(expected(rule));
+        expect(await grafanaSays(rule, stop), `Grafana: ${rule.id} after ${at} ms`).toEqual(expected(rule));
+      }
+    }
+  });
+
   /** The series for which the condition holds at a time. */
   async function grafanaSays(rule: Rule, stop: number): Promise<string[]> {
     const { flux, lookbackMs, evaluator, labels, numbers } = conditionOf(rule);
@@ -60,24 +81,32 @@ describe.runIf(wantsInfluxDb())('alert rules on InfluxDB', () => {
   }
 });
 
-/** The series whose alert is pending or firing in the hub at a time. */
-async function hubSays(rule: Rule, records: readonly Row[], stop: number): Promise<string[]> {
+/** The series whose alert is pending or firing in the hub at a time. `isComplete`: the records have all that its text names. */
+async function hubSays(
+  rule: Rule,
+  records: readonly (Row | Health)[],
+  stop: number,
+  isComplete = false,
+): Promise<string[]> {
   const bench = new Bench(compile(alerts([{ ...rule, inhibitedBy: [] }])));
   const last = new Map<string, Alert>();
   const timed = records
-    .map((record) => ({ record, time: record[rule.time] as number }))
+    .map((record) => ({ record, time: (record as Row)[rule.time] as number }))
     .sort((a, b) => a.time - b.time);
   for (let now = timed[0]!.time; now <= stop; now += SECOND) {
     for (; timed.length > 0 && (timed[0]?.time ?? 0) <= now; timed.shift()) {
       const { record } = timed[0]!;
-      bench.send(rule.topic.name, record, { key: String(record[rule.series]), appendedAt: now });
+      bench.send(rule.topic.name, record, { key: String((record as Row)[rule.series]), appendedAt: now });
     }
     bench.tick(now);
     for (const alert of bench.take<Alert>('alerts')) last.set(alert.series, alert);
   }
   const holding = [...last.values()].filter(({ state }) => state !== 'resolved');
   // Whoever is told by Grafana after `for` is told by the hub too.
-  for (const { state } of holding) expect(state).toBe('firing');
+  for (const { state, summary } of holding) {
+    expect(state).toBe('firing');
+    if (isComplete) expect(summary).not.toContain('unknown');
+  }
   return holding.map(({ labels }) => nameOf(rule, labels ?? {})).sort();
 }
 

@@ -31,7 +31,6 @@ export interface Hub {
 }
 
 const HEALTH_EVERY_MS = 5_000;
-const BROKERS_EVERY_MS = 30_000;
 
 /** Every metric of a hub, for the reference. */
 export const HUB_METRICS: readonly Family[] = [
@@ -106,7 +105,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     }),
     latency: web.latency,
     everyMs: HEALTH_EVERY_MS,
-    brokersEveryMs: BROKERS_EVERY_MS,
+    brokersEveryMs: config.health.askBrokers,
     log,
   });
   for (const part of [health.metrics, stepsPart(running.status, Date.now), sources.metrics]) metrics.add(part);

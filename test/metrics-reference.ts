@@ -41,7 +41,7 @@ ${table(of('platform'))}
 
 ## Kafka, as every hub sees it
 
-Asked every 30 s, of the topics that the hub's user may see. Absent while no broker answers.
+Asked every 30 s (\`health.askBrokers\` in the hub's configuration), of the topics that the hub's user may see. Absent while no broker answers.
 
 ${table(of('kafka'))}
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
-import { HeadwaterError, name, parseConfig } from '../../contract/index.ts';
+import { duration, HeadwaterError, name, parseConfig } from '../../contract/index.ts';
 import type { KafkaSettings } from '../../kafka/index.ts';
 import { AlertsConfig, PLAIN_FILES, SECRET_FILES } from '../alerts/index.ts';
 import { ConnectConfig, InfluxConfig } from '../sinks/index.ts';
@@ -37,6 +37,14 @@ export const HubConfig = z.strictObject({
     .prefault({})
     .describe('Databases that readings and results are stored in.'),
   alerts: AlertsConfig.prefault({}),
+  health: z
+    .strictObject({
+      askBrokers: duration
+        .pipe(z.number().min(1_000, 'must be at least 1s'))
+        .default(30_000)
+        .describe('How often the brokers are asked how they are, over new connections.'),
+    })
+    .prefault({}),
   page: z
     .strictObject({
       host: z

@@ -3,6 +3,8 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -10,21 +12,24 @@ import { stringify } from 'yaml';
 import { type Alert, decode, Health, TOPICS, type Transaction } from '../../contract/index.ts';
 import { loadHubConfig } from '../../hub/config/index.ts';
 import { HUB_METRICS, type Hub, runHub } from '../../hub/main.ts';
+import { openReceiver, type Receiver } from '../../hub/testing/index.ts';
 import { provision } from '../../hub/topics/index.ts';
 import { openAuthority } from '../../infra/local/index.ts';
+import { openSilences, toldTo } from '../support/alert-hubs.ts';
 import { collect, openTestBed, send, type TestBed, until } from '../support/testbed.ts';
 
-// Brokers are asked every half minute, and start for as long.
+// Brokers may take half a minute to start.
 vi.setConfig({ testTimeout: 600_000 });
 
 let dir: string;
 let bed: TestBed;
 let hub: Hub;
+let receiver: Receiver;
 let health: Awaited<ReturnType<typeof collect>>;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'headwater-observed-'));
-  bed = await openTestBed(3);
+  [bed, receiver] = await Promise.all([openTestBed(3), openReceiver()]);
   await provision(bed.as('admin'), 3);
   const config = {
     hub: { id: 'hub-1', dataDir: dir },
@@ -35,6 +40,11 @@ beforeAll(async () => {
         ['hub', 'sources', 'page'].map((user) => [user, bed.cluster.users.get(user)!.passwordFile]),
       ),
     },
+    alerts: {
+      ...{ groupWait: '1s', groupInterval: '1s' },
+      channels: [{ name: 'hook', kind: 'webhook', url: receiver.url, match: ['rule=device-silent'] }],
+    },
+    health: { askBrokers: '1s' },
     page: { port: 0 },
     sources: { transactions: [{ name: 'bank', file: join(dir, 'transactions.jsonl') }] },
   };
@@ -45,6 +55,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await hub?.close();
+  await receiver?.close();
   await health?.close();
   await bed?.close();
   rmSync(dir, { recursive: true, force: true });
@@ -173,30 +184,68 @@ test('the lag of a reader that stands still grows and shows in platform.health, 
   );
 });
 
-test('a broker that dies leaves replicas out of sync, which shows by broker; the platform goes on', async () => {
-  bed.cluster.nodes[2]!.kill('SIGKILL');
-  await until('it is missed', 240, () => lastOf('kafka-3')?.counts.up === 0);
-  expect(lastOf('kafka-3')!.counts.outOfSync).toBeGreaterThan(100);
-  expect(lastOf('kafka-1')!.counts).toMatchObject({ up: 1, outOfSync: 0 });
-  expect(await metric('headwater_kafka_under_replicated_partitions')).toBeGreaterThan(100);
-  expect(await metric('headwater_kafka_broker_up{broker="3"}')).toBe(0);
-  await bed.cluster.nodes[2]!.restart();
-  await until(
-    'it is back in sync',
-    240,
-    () => lastOf('kafka-3')?.counts.up === 1 && lastOf('kafka-3')?.counts.outOfSync === 0,
-  );
+test('a silence from the command line holds an alert back from a channel, shows on the page, and when it is over the alert is told', async () => {
+  const iot = await openSilences(bed.as('admin'));
+  const told = () => toldTo(receiver.received).flatMap(({ alerts }) => alerts.map(({ series }) => series));
+  const toldAt = (series: string) =>
+    toldTo(receiver.received).find(({ alerts }) => alerts.some((alert) => alert.series === series))!.ts;
+  try {
+    const lifted = await silence('gateway=gw-quiet', '--for', '1h', '--comment', 'works on the roof');
+    await until('the page has it', 60, async () => (await page()).silences.some(({ id }) => id === lifted.id));
+    await iot.devices('silent', 'gw-quiet', ['a']);
+    const onPage = async () => (await page()).alerts.find(({ series }) => series === 'gw-quiet/a');
+    await until('the page shows it as silenced', 60, async () => (await onPage())?.held !== undefined);
+    expect(await onPage()).toMatchObject({ state: 'firing', held: { by: 'silence', id: lifted.id } });
+    // Whatever comes later is told: this one was looked at, too.
+    await iot.devices('silent', 'gw-loud', ['b']);
+    await until('the other is told', 60, () => told().includes('gw-loud/b'));
+    expect(told()).not.toContain('gw-quiet/a');
+    const ended = await silence('--end', lifted.id);
+    expect(ended.end).toBeLessThan(lifted.end);
+    await until('it is told', 60, () => told().includes('gw-quiet/a'));
+    expect(await onPage()).not.toHaveProperty('held');
+
+    const short = await silence('gateway=gw-short', '--for', '15s', '--comment', 'a short one');
+    await iot.devices('silent', 'gw-short', ['c']);
+    await until('it is told', 120, () => told().includes('gw-short/c'));
+    expect(toldAt('gw-short/c')).toBeGreaterThanOrEqual(short.end);
+  } finally {
+    await iot.close();
+  }
 });
 
-test('a broker’s certificate near its end raises an alert, weeks ahead, and one renewed resolves it', async () => {
+interface Page {
+  readonly alerts: readonly { series: string; state: string; held?: { by: string; id: string } }[];
+  readonly silences: readonly { id: string }[];
+}
+const page = async () => (await (await fetch(`${hub.page}api/alerting?limit=500`)).json()) as Page;
+
+/** As `headwater alerts silence` on the hub's machine. */
+async function silence(...args: string[]): Promise<{ id: string; end: number }> {
+  const launch = fileURLToPath(new URL('../../cli/launch.mjs', import.meta.url));
+  const command = [launch, 'alerts', 'silence', ...args, '--url', hub.page, '--json'];
+  return JSON.parse((await promisify(execFile)(process.execPath, command)).stdout);
+}
+
+test('a broker that dies leaves replicas out of sync, which shows by broker; its certificate near its end raises an alert, weeks ahead, and one renewed resolves it', async () => {
   const alerts = await collect(bed, TOPICS.alerts.name);
+  const states = () =>
+    alerts.records
+      .map(({ value }) => decode(value) as Alert)
+      .filter(({ rule, series }) => rule === 'certificate-expires-soon' && series === 'kafka-3')
+      .map(({ state }) => state);
   try {
-    const states = () =>
-      alerts.records
-        .map(({ value }) => decode(value) as Alert)
-        .filter(({ rule, series }) => rule === 'certificate-expires-soon' && series === 'kafka-3')
-        .map(({ state }) => state);
+    bed.cluster.nodes[2]!.kill('SIGKILL');
+    await until('it is missed', 240, () => lastOf('kafka-3')?.counts.up === 0);
+    expect(lastOf('kafka-3')!.counts.outOfSync).toBeGreaterThan(100);
+    expect(lastOf('kafka-1')!.counts).toMatchObject({ up: 1, outOfSync: 0 });
+    expect(await metric('headwater_kafka_under_replicated_partitions')).toBeGreaterThan(100);
+    expect(await metric('headwater_kafka_broker_up{broker="3"}')).toBe(0);
     await renew(3, 10);
+    await until('it is back in sync, and the platform went on', 240, () => {
+      const counts = lastOf('kafka-3')?.counts;
+      return counts?.up === 1 && counts.outOfSync === 0;
+    });
     await until('it fires', 240, () => states().includes('firing'));
     expect(lastOf('kafka-3')!.certificateDaysLeft).toBeCloseTo(10, 0);
     await renew(3, 300);

@@ -78,7 +78,9 @@ export async function openSilences(kafka: KafkaSettings) {
 }
 
 /** What a webhook was told, in the order of its arrival, repeats included. */
-export function toldTo(received: readonly { body: string }[]): { id: string; alerts: Alert[]; state: string }[] {
+export function toldTo(
+  received: readonly { body: string }[],
+): { id: string; ts: number; alerts: Alert[]; state: string }[] {
   return received.map(({ body }) => JSON.parse(body));
 }
 

@@ -11,13 +11,18 @@ export interface GroupName {
 }
 
 const DEFAULT_GROUP_BY = ['rule', 'site'];
+/** Of a label. The name of a group is in each of its notifications, of which Kafka takes no more than 1 MiB. */
+const LONGEST = 300;
 
 /** The group an alert belongs to. One whose rule is not known, as from a program of one's own, is grouped as most are. */
 export function groupOf(rule: Rule | undefined, alert: Alert): GroupName {
   const groupBy = rule?.groupBy ?? DEFAULT_GROUP_BY;
   const all = labelsOf(alert);
   const named = groupBy.filter((name) => all[name] !== undefined);
-  return nameOf(Object.fromEntries(named.map((name) => [name, all[name]!])), familyOf(groupBy, alert));
+  return nameOf(
+    Object.fromEntries(named.map((name) => [name, all[name]!.slice(0, LONGEST)])),
+    familyOf(groupBy, alert),
+  );
 }
 
 /** The group for all the alerts of a family that has too many groups. */

@@ -321,6 +321,15 @@ test('of more alerts than one notification holds, all that are new are told in p
   expect(states.map(({ state }) => state)).toEqual(['resolved', 'firing']);
 });
 
+test('nor do long labels that a group is named by', () => {
+  const { fires, until, told } = setUp();
+  fires('web-errors', '/a', { labels: { site: '='.repeat(400_000) } });
+  until(100);
+  const [notification] = told();
+  expect(notification).toMatchObject({ firing: 1, group: expect.stringMatching(/^rule=web-errors,site=%3D/) });
+  expect(JSON.stringify(notification).length).toBeLessThan(1_000_000);
+});
+
 test('one that is never to be told again is a notification that channels take', () => {
   const { fires, until, told } = setUp({ ...TIMES, repeatMs: 36_500 * 86_400_000 });
   fires('too-hot', 'gw-1/a');

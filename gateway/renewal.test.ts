@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { openAuthority } from '../infra/local/index.ts';
-import { openSite } from './testing/index.ts';
+import { openSite, unusedPort } from './testing/index.ts';
 
 // Certificates that change while a gateway runs.
 
@@ -78,6 +78,25 @@ test('a certificate that ends within weeks is told by status, health and metrics
   site.file('mqtt.key', later.key);
   await gateway.checkFiles();
   expect((await gateway.status()).health.reasons.filter((reason) => reason.includes('certificate'))).toEqual([]);
+});
+
+test('the authorities that devices and brokers are known by are told of too', async () => {
+  await using site = await openSite();
+  const [server, authority] = [await serverCertificate(site.dir, 200), await serverCertificate(site.dir, 20)];
+  site.file('mqtt.pem', server.cert);
+  site.file('mqtt.key', server.key);
+  site.file('others.pem', authority.cert);
+  site.write(
+    `  mqtt: { port: 0, tls: { certFile: mqtt.pem, keyFile: mqtt.key, clientCaFile: others.pem } }
+  mqttClients: [{ name: house, url: "mqtts://127.0.0.1:${await unusedPort()}", caFile: others.pem, topics: [{ filter: "#" }] }]`,
+  );
+  const gateway = await site.run();
+  const { status, health } = await gateway.status();
+  const names = status.certificates?.map(({ name }) => name);
+  expect(names?.toSorted()).toEqual(['kafka_ca', 'mqtt', 'mqtt-client:house:ca', 'mqtt_devices_ca']);
+  for (const name of ['mqtt_devices_ca', 'mqtt-client:house:ca']) {
+    expect(health.reasons).toContainEqual(expect.stringContaining(`the certificate ${name} expires in 19 days`));
+  }
 });
 
 test('a gateway is healthy while its buffer answers, and not when that has ended', async () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { chainExpiry } from '../../kafka/index.ts';
+import { authoritiesExpiry, chainExpiry } from '../../kafka/index.ts';
 import { type GatewayConfig, readSecret } from '../config/index.ts';
 import { type Pair, readCertificates, readPair } from '../credentials/index.ts';
 import { hostInput } from './host/input.ts';
@@ -60,10 +60,17 @@ function brokerPlan(
         open: () => mqttInput(options),
         // The only kind of input that has this key.
         renew: (running) => (running as MqttInput).renew(options),
-        ...(pair && { certificates: [{ name: 'mqtt', expiresAt: chainExpiry(pair.cert) }] }),
+        certificates: pair ? certificatesOf(pair, options) : [],
       };
     },
   };
+}
+
+/** Those without which no device gets in. */
+function certificatesOf({ cert }: Pair, { tls }: MqttOptions) {
+  const own = { name: 'mqtt', expiresAt: chainExpiry(cert) };
+  const { clientCa } = tls ?? {};
+  return clientCa === undefined ? [own] : [own, { name: 'mqtt_devices_ca', expiresAt: authoritiesExpiry(clientCa) }];
 }
 
 async function brokerOptions(

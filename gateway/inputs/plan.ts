@@ -19,7 +19,7 @@ export interface LoadedInput {
   open(): Input;
   /** Brings one that runs up to date; absent where its key holds all there is to change, and its files are read once. */
   renew?(running: Input): void;
-  /** When its own certificates expire, ms since the epoch. */
+  /** When its own certificates, and the authorities that it trusts, expire, ms since the epoch. */
   readonly certificates?: readonly { readonly name: string; readonly expiresAt: number }[];
 }
 

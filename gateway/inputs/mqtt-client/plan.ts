@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { chainExpiry } from '../../../kafka/index.ts';
+import { authoritiesExpiry, chainExpiry } from '../../../kafka/index.ts';
 import { clientIdOf, type GatewayConfig, readSecret } from '../../config/index.ts';
 import { readCertificates, readPair } from '../../credentials/index.ts';
 import type { InputStatus } from '../input.ts';
@@ -37,9 +37,12 @@ export function mqttClientPlan(
             onChange: (state: InputStatus['state'], detail: string) => log.debug({ input: name, state }, detail),
           }),
         renew: (running) => (running as MqttClientInput).renew(access),
-        ...(access.cert !== undefined && {
-          certificates: [{ name: `mqtt-client:${name}`, expiresAt: chainExpiry(access.cert) }],
-        }),
+        certificates: [
+          ...(access.cert === undefined ? [] : [{ name: `mqtt-client:${name}`, expiresAt: chainExpiry(access.cert) }]),
+          ...(access.ca === undefined
+            ? []
+            : [{ name: `mqtt-client:${name}:ca`, expiresAt: authoritiesExpiry(access.ca) }]),
+        ],
       };
     },
   };

@@ -40,7 +40,7 @@ add('silence [matchers...]', 'hold alerts back for a while, or end a silence')
   .addHelpText(
     'after',
     `
-A matcher names a label of the alert, = or !=, and a value in which * stands for any text; all must fit.
+A matcher names a label of the alert, = or !=, and a value in which * stands for any text and \\* for a star; all must fit.
 
 Examples:
   headwater alerts silence site=roof severity!=critical --for 2h --comment 'works on the roof'

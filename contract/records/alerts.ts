@@ -28,7 +28,7 @@ export const Alert = z.object({
 });
 export type Alert = z.infer<typeof Alert>;
 
-/** One condition on an alert's labels, `rule`, `severity` and `series` among them. `*` in the value stands for any text. A label that is missing is ''. */
+/** One condition on an alert's labels, `rule`, `severity` and `series` among them. `*` in the value stands for any text, `\*` for a star. A label that is missing is ''. */
 export const Matcher = z.object({ label, op: z.enum(['=', '!=']), value: z.string().max(500) });
 export type Matcher = z.infer<typeof Matcher>;
 

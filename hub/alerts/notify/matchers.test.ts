@@ -14,6 +14,11 @@ test.each([
   ['site!=roof', { site: 'cellar' }, true],
   ['site!=roof', {}, true],
   ['site=', {}, true],
+  // A visitor of a web site may have asked for this; whoever silences it silences nothing else.
+  ['path=/\\*', { path: '/*' }, true],
+  ['path=/\\*', { path: '/cart' }, false],
+  ['path=/\\**', { path: '/*/x' }, true],
+  ['path=a\\b*', { path: 'a\\bc' }, true],
   ['site=*', {}, true],
   ['__proto__=* constructor=*', {}, true],
   ['constructor= valueOf!=a*', {}, true],

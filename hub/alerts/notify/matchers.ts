@@ -20,7 +20,7 @@ export function parseMatcher(text: string): Matcher {
   if (!LABEL.test(label) || value.length > 500)
     throw new HeadwaterError(
       'USAGE',
-      `"${text}" is no condition such as site=roof, rule=web-* or severity!=critical: a label, = or !=, and a value in which * stands for any text`,
+      `"${text}" is no condition such as site=roof, rule=web-* or severity!=critical: a label, = or !=, and a value in which * stands for any text (\\* for a star)`,
     );
   return { label, op: op as Matcher['op'], value };
 }
@@ -29,9 +29,9 @@ export function showMatcher({ label, op, value }: Matcher): string {
   return `${label}${op}${value}`;
 }
 
-/** Whether a text is what a pattern says, whose `*` stand for any text. Takes no longer than the two are long, whatever is asked. */
+/** Whether a text is what a pattern says, whose `*` stand for any text, and `\*` for a star. Takes no longer than the two are long, whatever is asked. */
 function isLike(text: string, pattern: string): boolean {
-  const parts = pattern.split('*');
+  const parts = pattern.split(/(?<!\\)\*/).map((part) => part.replaceAll('\\*', '*'));
   const first = parts[0]!;
   if (parts.length === 1) return text === first;
   const last = parts.at(-1)!;

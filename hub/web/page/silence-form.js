@@ -67,7 +67,8 @@ export function silenceForm(onDone) {
       const all = { rule: alert.rule, ...alert.labels, severity: alert.severity, series: alert.series };
       labels.replaceChildren(
         ...Object.entries(all).map(([name, value]) => {
-          const box = h('input', { type: 'checkbox', value: `${name}=${value}` });
+          // A star in a label is one: whoever chose the path /* must not have all paths silenced.
+          const box = h('input', { type: 'checkbox', value: `${name}=${value.replaceAll('*', '\\*')}` });
           box.checked = TICKED.includes(name);
           return h('label', {}, box, h('code', {}, `${name}=${value}`));
         }),

@@ -1,4 +1,5 @@
 import { HttpError } from '@influxdata/influxdb-client';
+import { HeadwaterError } from '../../../contract/index.ts';
 
 /** What an answer of InfluxDB, or the lack of one, says about a write. */
 export type Answer =
@@ -24,6 +25,8 @@ const ADVICE: Readonly<Record<number, string>> = {
 
 /** `error` is what the client's `flush` was rejected with, `now` ms since the epoch. */
 export function answerOf(error: unknown, now: number): Answer {
+  // Its token is not there, or is none.
+  if (error instanceof HeadwaterError) return { kind: 'wait', detail: error.message };
   if (!(error instanceof HttpError)) {
     const { code, message } = error as NodeJS.ErrnoException;
     return { kind: 'wait', detail: `InfluxDB cannot be reached: ${message || code || 'no reason given'}` };

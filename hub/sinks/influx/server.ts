@@ -65,8 +65,9 @@ export function openServer(config: InfluxConfig): Server {
 }
 
 function readToken(file: string): string {
+  let token: string;
   try {
-    return readFileSync(file, 'utf8').trim();
+    token = readFileSync(file, 'utf8').trim();
   } catch (cause) {
     throw new HeadwaterError(
       'INFLUX_TOKEN',
@@ -74,4 +75,11 @@ function readToken(file: string): string {
       { cause, retryable: true },
     );
   }
+  // Nothing else can stand in a header.
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new HeadwaterError(
+    'INFLUX_TOKEN',
+    `${file} should hold the token and nothing else, in one line: run \`headwater stores apply\`, which writes it there`,
+    { retryable: true },
+  );
 }

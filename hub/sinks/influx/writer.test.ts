@@ -1,8 +1,13 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { HttpError } from '@influxdata/influxdb-client';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { answerOf } from './answers.ts';
+import { InfluxConfig } from './config.ts';
 import type { Line } from './lines.ts';
+import { openServer } from './server.ts';
 import { TryAgain, writeLines } from './writer.ts';
 
 const NOW = 1_000_000;
@@ -115,3 +120,17 @@ test('a server that is away is no fault of the points', async () => {
   const line: Line = { bucket: 'results', measurement: 'm', series: '', text: 'a' };
   await expect(writeLines(away, [line], () => NOW)).rejects.toBeInstanceOf(TryAgain);
 });
+
+test.each(['', 'swordfish\nand more', 'schwertfisch–2'])(
+  'a file that holds no token (%j) is told as such, and what is in it is not',
+  async (text) => {
+    const tokenFile = join(tmpdir(), `headwater-token-${process.pid}-${Math.random()}`);
+    writeFileSync(tokenFile, text);
+    onTestFinished(() => rmSync(tokenFile));
+    const nowhere = openServer(InfluxConfig.parse({ url: 'http://127.0.0.1:9', tokenFile }));
+    const line: Line = { bucket: 'results', measurement: 'm', series: '', text: 'm v=1 1' };
+    const said = await writeLines(nowhere, [line], () => NOW).catch(({ message }) => message);
+    expect(said).toMatch(/^.*headwater-token.* should hold the token and nothing else/);
+    expect(said).not.toContain('fish');
+  },
+);

@@ -182,6 +182,17 @@ describe.skipIf(!hasChromium)('the live page in Chromium', () => {
     await alert.getByText('firing').waitFor();
   });
 
+  test('a star in what a visitor asked for is one in the silence too', async () => {
+    await open();
+    const boxes = await page.evaluate(`import('/silence-form.js').then(({ silenceForm }) => {
+      const form = silenceForm(() => {});
+      document.body.append(form.node);
+      form.open({ rule: 'web-errors', severity: 'info', series: '/*', labels: { path: '/*' }, summary: 's' });
+      return Array.from(form.node.querySelectorAll('input[type=checkbox]'), (box) => box.value);
+    })`);
+    expect(boxes).toEqual(['rule=web-errors', 'path=/\\*', 'severity=info', 'series=/\\*']);
+  });
+
   test('keeps the focus and the place of a table row while figures move', async () => {
     stage.source.history(20);
     await open();

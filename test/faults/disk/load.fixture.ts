@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import type { Lane } from '../../../contract/index.ts';
 import { type DeviceId, openBuffer, type Submission } from '../../../gateway/buffer/index.ts';
 import { seeded } from '../../../simulators/random/index.ts';
@@ -8,7 +9,18 @@ import { seeded } from '../../../simulators/random/index.ts';
  */
 const [dir, seed, sends] = process.argv.slice(2) as [string, string, 'some' | 'all'];
 const random = seeded(Number(seed));
-const tell = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+/** Written when it returns: `process.stdout` keeps to itself what a slow reader has not taken yet, and the kill would take that away. */
+function tell(line: object): void {
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+    }
+  }
+}
 const options = {
   dir,
   maxBytes: 64 * 1024 * 1024,

@@ -65,6 +65,8 @@ export function workerProperties(config: WorkerConfig): string {
     'plugin.discovery': 'SERVICE_LOAD',
     // Positions every 5 s instead of 60: that much is written again after a kill.
     'offset.flush.interval.ms': 5_000,
+    // Until a killed worker's consumers are taken for dead, their partitions are nobody's; 45 s by default.
+    'consumer.session.timeout.ms': 15_000,
     // How long the tasks of a killed worker wait for another one, 5 min by default: with one worker, none will come but itself.
     'scheduled.rebalance.max.delay.ms': 0,
   };

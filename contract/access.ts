@@ -111,6 +111,7 @@ export const RIGHTS: Readonly<Record<Exclude<User, 'admin'>, readonly Right[]>> 
   ],
   stores: [
     ...read(TOPICS.readings, TOPICS.weather, TOPICS.air, TOPICS.traffic, TOPICS.quotes, ...results),
+    under('topic', OWN_TOPICS, 'read', 'describe'),
     ...write(TOPICS.deadLetters),
     under('group', 'stores.', 'read', 'describe'),
   ],

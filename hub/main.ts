@@ -13,10 +13,12 @@ import {
   connectSettings,
   INFLUX_GROUP,
   INFLUX_METRICS,
+  INFLUX_OWN_GROUP,
   type InfluxSinkStatus,
   influxPart,
   OWN_RETENTION,
   openStore,
+  ownMeasurements,
   startConnectWatch,
   startInfluxSink,
   startLiveFeed,
@@ -78,11 +80,21 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
   });
   const running = runSteps(jobs, { kafka: kafka.hub, log });
   const sources = startSources(config.sources, { kafka: kafka.sources, log });
-  const sink = influx && kafka.stores && startInfluxSink({ kafka: kafka.stores, influx, log });
+  const stored = influx && kafka.stores && { kafka: kafka.stores, influx, log };
+  const sinks = stored ? [{ name: 'store InfluxDB', groupId: INFLUX_GROUP, sink: startInfluxSink(stored) }] : [];
+  const measurements = ownMeasurements(own.jobs);
+  if (stored && measurements.length > 0) {
+    const groupId = INFLUX_OWN_GROUP;
+    sinks.push({
+      name: 'store InfluxDB, own jobs',
+      groupId,
+      sink: startInfluxSink({ ...stored, groupId, measurements }),
+    });
+  }
   const watch = reached && startConnectWatch({ connect: reached, kafka: kafka.hub, log });
   parts.push(
     () => (watch ? connectParts(watch.view()) : []),
-    () => (sink ? [storePart(sink.status())] : []),
+    () => sinks.map(({ name, sink }) => storePart(name, sink.status())),
     () => running.status().map(jobPart),
     () => sources.status().map(sourcePart),
   );
@@ -91,7 +103,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     ...channels.groups,
     `page.${id}`,
     ...(watch ? CONNECT_GROUPS : []),
-    ...(sink ? [INFLUX_GROUP] : []),
+    ...sinks.map(({ groupId }) => groupId),
   ];
   const health = startHealth({
     kafka: kafka.hub,
@@ -109,11 +121,13 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     log,
   });
   for (const part of [health.metrics, stepsPart(running.status, Date.now), sources.metrics]) metrics.add(part);
-  if (sink) metrics.add(influxPart(sink.status));
+  if (stored) metrics.add(influxPart(() => sinks.map(({ sink }) => sink.status())));
   return {
     page: web.url,
     async close() {
-      await Promise.all([sources.close(), health.close(), channels.close(), sink?.close(), watch?.close()]);
+      await Promise.all(
+        [sources, health, channels, watch, ...sinks.map(({ sink }) => sink)].map((one) => one?.close()),
+      );
       await running.close();
       await feed.close();
       await web.close();
@@ -143,8 +157,8 @@ function sourcePart({ name, state, detail }: SourceStatus): Part {
   };
 }
 
-function storePart({ state, detail }: InfluxSinkStatus): Part {
-  return { name: 'store InfluxDB', state: state === 'closed' ? 'stopped' : state, detail };
+function storePart(name: string, { state, detail }: InfluxSinkStatus): Part {
+  return { name, state: state === 'closed' ? 'stopped' : state, detail };
 }
 
 function connectParts({ state, detail, connectors }: ConnectView): Part[] {

@@ -16,10 +16,12 @@ export { InfluxConfig } from './influx/config.ts';
 export { DOWNSAMPLED, downsample } from './influx/downsampling.ts';
 export { type Line, linesOf } from './influx/lines.ts';
 export { INFLUX_METRICS, influxPart } from './influx/metrics.ts';
+export { ownMeasurements } from './influx/own.ts';
 export { type Bucket, type FieldType, MEASUREMENTS, type Measurement, NOT_STORED } from './influx/points.ts';
 export { measurementsTable } from './influx/reference.ts';
 export {
   INFLUX_GROUP,
+  INFLUX_OWN_GROUP,
   type InfluxSink,
   type InfluxSinkOptions,
   type InfluxSinkStatus,

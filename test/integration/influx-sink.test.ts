@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DeadLetter, TOPICS } from '../../contract/index.ts';
-import { type InfluxSink, type InfluxSinkOptions, MEASUREMENTS, startInfluxSink } from '../../hub/sinks/index.ts';
+import { type DeadLetter, TOPICS, topic } from '../../contract/index.ts';
+import {
+  INFLUX_OWN_GROUP,
+  type InfluxSink,
+  type InfluxSinkOptions,
+  MEASUREMENTS,
+  ownMeasurements,
+  startInfluxSink,
+} from '../../hub/sinks/index.ts';
 import { wantsInfluxDb } from '../../infra/local/index.ts';
+import { count, field, from, job, mean } from '../../streams/core/index.ts';
 import { type InfluxBed, openInfluxBed } from '../support/influx.ts';
 import { expectedPoints, READINGS, reading, WINDOWS, windowRow } from '../support/influx-records.ts';
 import { collect, openTestBed, send, type TestBed, until } from '../support/testbed.ts';
@@ -132,5 +140,30 @@ describe.runIf(wantsInfluxDb())('the InfluxDB sink, with a real Kafka and a real
     expect(told.filter((text) => text.includes('web.requests.1m has more than 50 series'))).toHaveLength(1);
     expect(told.join()).toContain('The tag path has 51 values');
     expect(ours(await influx.points('results'), TOPICS.webRequests1m.name).size).toBe(50 * 2 * 5);
+  });
+
+  test('windows of an own job are stored once their topic is there, with the same guard', async () => {
+    const rooms = topic('own.rooms', 'series', 'Warmth of rooms');
+    const windows = { by: { room: field('room') }, select: { count: count(), mean: mean(field('value')) } };
+    const own = job('rooms', from(TOPICS.readings).windows({ ...windows, sizes: [{ ms: 10_000, to: rooms }] }));
+    const measurements = ownMeasurements([own]);
+    const sink = start({ groupId: INFLUX_OWN_GROUP, measurements }, { maxSeries: 5 });
+    await until('it says what is missing', 60, () => sink.status().state === 'failed');
+    await bed.createTopics([rooms.name]);
+    const at = Date.UTC(2026, 5, 1);
+    const rows = Array.from({ length: 8 }, (_, i) => {
+      const row = { series: `room ${i}`, room: `room ${i}`, windowStart: at, windowEnd: at + 10_000, revision: 0 };
+      return { key: row.series, value: JSON.stringify({ ...row, count: i, mean: i / 2 }) };
+    });
+    await send(bed, 'hub', rooms.name, rows);
+    await through(sink, rows.length);
+    expect(sink.status()).toMatchObject({ state: 'ready', points: 5, deadLetters: { CARDINALITY: 3 } });
+    await sink.close();
+    const stored = ours(await influx.points('results'), rooms.name);
+    expect(stored.size).toBe(5 * 3);
+    for (const [key, value] of stored) {
+      const i = Number(/room=room (\d)/.exec(key)![1]);
+      expect(value).toBe(String(key.includes(' mean ') ? i / 2 : key.includes(' count ') ? i : 0));
+    }
   });
 });

@@ -65,6 +65,11 @@ const ADD: Readonly<Record<FieldType, (name: string, value: unknown) => string>>
     if (typeof value !== 'string' || !/^-?\d+(\.\d+)?$/.test(value)) throw unreadable(name, 'a decimal', value);
     return ADD.float(name, Number(value)) + ADD.text(`${name}Exact`, value);
   },
+  any(name, value) {
+    if (typeof value === 'number') return ADD.float(name, value);
+    if (typeof value === 'string') return ADD.text(`${name}Text`, value);
+    return typeof value === 'boolean' ? ADD.boolean(`${name}Boolean`, value) : '';
+  },
   integers(name, value) {
     if (typeof value !== 'object') throw unreadable(name, 'an object', value);
     return Object.entries(value as Row)
@@ -76,7 +81,8 @@ const ADD: Readonly<Record<FieldType, (name: string, value: unknown) => string>>
 function at(path: string): (row: Row) => unknown {
   const [first, second] = path.split('.') as [string, string?];
   if (second === undefined) return (row) => row[first];
-  return (row) => (row[first] as Row | null | undefined)?.[second];
+  // The names of people's own columns may have dots.
+  return (row) => row[path] ?? (row[first] as Row | null | undefined)?.[second];
 }
 
 function unreadable(name: string, expected: string, value: unknown): HeadwaterError {

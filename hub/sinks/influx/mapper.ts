@@ -2,7 +2,7 @@ import { decode, type HeadwaterError } from '../../../contract/index.ts';
 import type { IncomingBatch, IncomingRecord, TopicPartition } from '../../../kafka/index.ts';
 import type { Guard } from './guard.ts';
 import { type Line, linesOf, type ToLines } from './lines.ts';
-import { MEASUREMENTS } from './points.ts';
+import type { Measurement } from './points.ts';
 
 interface Origin {
   readonly from: TopicPartition;
@@ -23,9 +23,9 @@ export interface Mapper {
   read(batch: IncomingBatch): { readonly lines: StoredLine[]; readonly letters: Letter[] };
 }
 
-export function openMapper(guard: Guard): Mapper {
+export function openMapper(measurements: readonly Measurement[], guard: Guard): Mapper {
   const byTopic = new Map<string, ToLines[]>();
-  for (const measurement of MEASUREMENTS) {
+  for (const measurement of measurements) {
     const { name } = measurement.topic;
     byTopic.set(name, [...(byTopic.get(name) ?? []), linesOf(measurement)]);
   }

@@ -19,22 +19,45 @@ export const INFLUX_METRICS: readonly Family[] = [
   family('expired_points_total', 'counter', 'Points older than their bucket keeps any.'),
 ];
 
-/** What the InfluxDB sink says of itself, for Prometheus. */
-export function influxPart(status: () => InfluxSinkStatus): MetricsPart {
+/** What the InfluxDB sinks of this process say of themselves, for Prometheus: together. */
+export function influxPart(statuses: () => readonly InfluxSinkStatus[]): MetricsPart {
   return {
     families: INFLUX_METRICS,
     tell(tell) {
-      const now = status();
-      tell('headwater_hub_influx_up', now.state === 'ready' ? 1 : 0);
-      tell('headwater_hub_influx_points_total', now.points);
-      tell('headwater_hub_influx_writes_total', now.writes);
-      tell('headwater_hub_influx_retries_total', now.retries);
-      tell('headwater_hub_influx_lag_records', now.lag);
-      for (const [code, count] of Object.entries(now.deadLetters)) {
-        tell('headwater_hub_influx_dead_letters_total', count, { code });
+      const now = statuses();
+      const sum = (of: (status: InfluxSinkStatus) => number) => now.reduce((total, status) => total + of(status), 0);
+      tell('headwater_hub_influx_up', now.every(({ state }) => state === 'ready') ? 1 : 0);
+      tell(
+        'headwater_hub_influx_points_total',
+        sum(({ points }) => points),
+      );
+      tell(
+        'headwater_hub_influx_writes_total',
+        sum(({ writes }) => writes),
+      );
+      tell(
+        'headwater_hub_influx_retries_total',
+        sum(({ retries }) => retries),
+      );
+      tell(
+        'headwater_hub_influx_lag_records',
+        sum(({ lag }) => lag),
+      );
+      for (const code of new Set(now.flatMap(({ deadLetters }) => Object.keys(deadLetters)))) {
+        tell(
+          'headwater_hub_influx_dead_letters_total',
+          sum(({ deadLetters }) => deadLetters[code] ?? 0),
+          { code },
+        );
       }
-      tell('headwater_hub_influx_series_refused_points_total', now.turnedAway);
-      tell('headwater_hub_influx_expired_points_total', now.expired);
+      tell(
+        'headwater_hub_influx_series_refused_points_total',
+        sum(({ turnedAway }) => turnedAway),
+      );
+      tell(
+        'headwater_hub_influx_expired_points_total',
+        sum(({ expired }) => expired),
+      );
     },
   };
 }

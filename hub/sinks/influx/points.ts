@@ -2,9 +2,10 @@ import { type Health, TOPICS, type Topic } from '../../../contract/index.ts';
 
 /**
  * How a field is stored. It is the field that decides, never the value: InfluxDB refuses a point whose field has another type than before. `money` is a decimal
- * string, stored as a float under its name and exactly, as text, under `<name>Exact`; `integers` is an object whose entries become `<name>.<key>`.
+ * string, stored as a float under its name and exactly, as text, under `<name>Exact`; `integers` is an object whose entries become `<name>.<key>`. `any` is
+ * what nothing is known of: a number is a float under its name, a text stands under `<name>Text`, true and false under `<name>Boolean`, all else is left out.
  */
-export type FieldType = 'float' | 'integer' | 'text' | 'boolean' | 'money' | 'integers';
+export type FieldType = 'float' | 'integer' | 'text' | 'boolean' | 'money' | 'integers' | 'any';
 
 export type Bucket = 'readings' | 'results';
 

@@ -4,7 +4,7 @@ import type { InfluxConfig } from './config.ts';
 import { openGuard } from './guard.ts';
 import { openLetters } from './letters.ts';
 import { openMapper } from './mapper.ts';
-import { MEASUREMENTS } from './points.ts';
+import { MEASUREMENTS, type Measurement } from './points.ts';
 import { openQueue, type Part, type Reader } from './queue.ts';
 import { openServer } from './server.ts';
 import { TryAgain, writeLines } from './writer.ts';
@@ -16,6 +16,8 @@ export interface InfluxSinkOptions {
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
   /** Hubs of one group share the partitions. */
   readonly groupId?: string;
+  /** What is stored, and how; that of the catalogue unless given. */
+  readonly measurements?: readonly Measurement[];
   /** Of those that are stored; all of them unless given. */
   readonly topics?: readonly string[];
   /** Ms since the epoch. */
@@ -49,6 +51,8 @@ export interface InfluxSink {
 }
 
 export const INFLUX_GROUP = 'stores.influx';
+/** Windows of own jobs are read apart: where their topics or rights are missing, everything else is stored all the same. */
+export const INFLUX_OWN_GROUP = 'stores.influx.own';
 
 /** InfluxDB takes batches of this size best. */
 const BATCH_POINTS = 10_000;
@@ -63,8 +67,8 @@ const CLOSING_MS = 5_000;
  * most some ten thousand points meanwhile.
  */
 export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
-  const { kafka, influx, log, groupId = INFLUX_GROUP, clock = Date.now } = options;
-  const topics = options.topics ?? [...new Set(MEASUREMENTS.map(({ topic }) => topic.name))];
+  const { kafka, influx, log, groupId = INFLUX_GROUP, measurements = MEASUREMENTS, clock = Date.now } = options;
+  const topics = options.topics ?? [...new Set(measurements.map(({ topic }) => topic.name))];
   const server = openServer(influx);
   const letters = openLetters(kafka, clock);
   const guard = openGuard({
@@ -76,7 +80,7 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
         `${overflow.measurement} has more than ${overflow.maxSeries} series: points of further ones go to dead-letters. The tag ${overflow.tag} has ${overflow.values} values; find out who makes them up, or raise stores.influx.maxSeries`,
       ),
   });
-  const mapper = openMapper(guard);
+  const mapper = openMapper(measurements, guard);
   const stop = new AbortController();
   const totals = { points: 0, writes: 0, retries: 0, expired: 0 };
   let state: InfluxSinkStatus['state'] = 'starting';

@@ -9,7 +9,9 @@ import { type Family, HEALTH_METRICS, openMetrics, startHealth } from './health/
 import { loadJobs, STEP_METRICS, steps, stepsPart } from './jobs/index.ts';
 import {
   CONNECT_GROUPS,
+  CONNECT_METRICS,
   type ConnectView,
+  connectPart,
   connectSettings,
   INFLUX_GROUP,
   INFLUX_METRICS,
@@ -40,6 +42,7 @@ export const HUB_METRICS: readonly Family[] = [
   ...STEP_METRICS,
   ...SOURCE_METRICS,
   ...INFLUX_METRICS,
+  ...CONNECT_METRICS,
   ...WEB_METRICS,
 ];
 
@@ -121,6 +124,7 @@ export async function runHub(config: HubConfig, log: Logger): Promise<Hub> {
     log,
   });
   for (const part of [health.metrics, stepsPart(running.status, Date.now), sources.metrics]) metrics.add(part);
+  if (watch) metrics.add(connectPart(watch.view));
   if (stored) metrics.add(influxPart(() => sinks.map(({ sink }) => sink.status())));
   return {
     page: web.url,

@@ -206,6 +206,9 @@ describe.runIf(wantsFerretDb())('MongoDB through Kafka Connect', () => {
     await until('all four are told', 60, () => watch.view().connectors.filter((c) => c.lag === 0).length === 4);
     expect(watch.view()).toMatchObject({ state: 'ready', deadLetters: 4, failedTasks: 0 });
     expect(watch.view().detail).toBe('4 of 4 connectors run; 4 records in connect.dead-letters');
+    expect(watch.view().connectors.map(({ tasks, restarts }) => [tasks, restarts])).toEqual(
+      Array.from({ length: 4 }, () => [['RUNNING'], 0]),
+    );
     await watch.close();
   });
 

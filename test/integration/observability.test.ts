@@ -104,7 +104,7 @@ test('a hub tells Prometheus of all its parts, by the names of its reference, an
   expect(told.filter((metric) => !declared.includes(metric))).toEqual([]);
   // This hub stores nothing outside.
   const silent = declared.filter((metric) => !told.includes(metric));
-  expect(silent.filter((metric) => !/^headwater_hub_(influx|connect)_/.test(metric))).toEqual([]);
+  expect(silent.filter((metric) => !/^headwater_(hub_influx|hub_connect|platform_connect)_/.test(metric))).toEqual([]);
   expect(await promtool(text)).toBe('');
   for (const broker of ['1', '2', '3'])
     expect(text).toMatch(new RegExp(`^headwater_kafka_broker_disk_free_bytes\\{broker="${broker}"\\} [1-9]`, 'm'));

@@ -2,7 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CONNECT_TOPICS, DOCUMENT_TOPICS, HeadwaterError } from '../../../contract/index.ts';
 import { type Admin, type KafkaSettings, openAdmin } from '../../../kafka/index.ts';
 import { COLLECTIONS } from './collections.ts';
-import { type ConnectClient, type ConnectorStatus, type ConnectSettings, connectClient } from './connect.ts';
+import {
+  type ConnectClient,
+  type ConnectorStatus,
+  type ConnectSettings,
+  type ConnectState,
+  connectClient,
+} from './connect.ts';
 import { connectorName, groupOf } from './connectors.ts';
 
 export interface WatchOptions {
@@ -21,6 +27,10 @@ export interface ConnectorView {
   readonly detail: string;
   /** Records that are not yet documents; null where that is not known. */
   readonly lag: number | null;
+  /** What each of its tasks is doing; undefined where that is not known. */
+  readonly tasks: readonly ConnectState[] | undefined;
+  /** Of it and its tasks, asked for since this process began. */
+  readonly restarts: number;
 }
 
 export interface ConnectView {
@@ -66,7 +76,8 @@ export function startConnectWatch(options: WatchOptions): ConnectWatch {
   const stop = new AbortController();
   const troubles = new Map<string, Trouble>();
   let admin: Admin | undefined;
-  let restarts = 0;
+  const restarts = new Map<string, number>();
+  const allRestarts = () => [...restarts.values()].reduce((sum, n) => sum + n, 0);
   let view: ConnectView = {
     state: 'starting',
     detail: 'not yet heard of',
@@ -87,7 +98,7 @@ export function startConnectWatch(options: WatchOptions): ConnectWatch {
     }
     if (now < trouble.restartAt) return;
     trouble.restarted = true;
-    restarts++;
+    restarts.set(name, (restarts.get(name) ?? 0) + 1);
     log.info({ connector: name, part: key }, 'restarting what failed in Kafka Connect');
     await restart();
   };
@@ -107,13 +118,14 @@ export function startConnectWatch(options: WatchOptions): ConnectWatch {
     const connectors = COLLECTIONS.map((collection): ConnectorView => {
       const name = connectorName(collection);
       const lag = known?.lag[`${groupOf(name)}/${collection.topic.name}`] ?? null;
-      return { name, lag, ...stateOf(statuses.get(name), lag) };
+      const status = statuses.get(name);
+      const tasks = status?.tasks.map(({ state }) => state) ?? [];
+      return { name, lag, tasks, restarts: restarts.get(name) ?? 0, ...stateOf(status, lag) };
     });
-    const failedTasks = COLLECTIONS.flatMap((c) => statuses.get(connectorName(c))?.tasks ?? []).filter(
-      ({ state }) => state === 'FAILED',
-    ).length;
+    const failedTasks = connectors.flatMap(({ tasks }) => tasks ?? []).filter((state) => state === 'FAILED').length;
     const deadLetters = known?.deadLetters ?? null;
-    view = { state: 'ready', detail: summary(connectors, deadLetters), connectors, deadLetters, failedTasks, restarts };
+    const detail = summary(connectors, deadLetters);
+    view = { state: 'ready', detail, connectors, deadLetters, failedTasks, restarts: allRestarts() };
     await mendAll(client, statuses, mend, well);
   };
 
@@ -136,7 +148,13 @@ export function startConnectWatch(options: WatchOptions): ConnectWatch {
       await look().catch((error: Error) => {
         const state = view.state === 'starting' ? 'starting' : 'failed';
         if (view.state === 'ready') log.warn({ err: error }, 'Kafka Connect');
-        view = { ...view, state, detail: told(error), connectors: view.connectors.map(unknown), restarts };
+        view = {
+          ...view,
+          state,
+          detail: told(error),
+          connectors: view.connectors.map(unknown),
+          restarts: allRestarts(),
+        };
       });
       await sleep(everyMs, undefined, { signal: stop.signal }).catch(() => {});
     }
@@ -214,4 +232,5 @@ const unknown = (connector: ConnectorView): ConnectorView => ({
   state: 'starting',
   detail: 'Kafka Connect does not answer',
   lag: null,
+  tasks: undefined,
 });

@@ -48,5 +48,7 @@ command
     steps((await loadJobs(config.jobs)).jobs);
     const { openChannel } = await import('../hub/alerts/index.ts');
     for (const channel of config.alerts.channels) openChannel(channel);
+    const { connectSettings } = await import('../hub/sinks/index.ts');
+    if (config.stores.connect) connectSettings(config.stores.connect);
     process.stdout.write(`${file} is good\n`);
   });

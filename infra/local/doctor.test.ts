@@ -1,5 +1,10 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { checkMachine } from './doctor.ts';
+import { programPath } from './stores/build.ts';
+import { FERRETDB, STORES } from './stores/recipes.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 const named = async (name: string) => (await checkMachine()).find((check) => check.name === name)!;
@@ -19,4 +24,22 @@ test('what a machine lacks comes with the commands that install it', async () =>
   });
   expect(await named('maven')).toMatchObject({ ok: false, required: true });
   expect(await named('socat')).toMatchObject({ ok: false, required: false });
+});
+
+test('which stores were prepared is told, and how to prepare them', async () => {
+  const cache = mkdtempSync(join(tmpdir(), 'headwater-doctor-'));
+  vi.stubEnv('HEADWATER_CACHE', cache);
+  try {
+    const need = expect.stringContaining('npm run stores');
+    expect(await named('stores')).toMatchObject({ ok: false, required: false, found: undefined, need });
+    for (const recipe of STORES) {
+      mkdirSync(dirname(programPath(recipe)), { recursive: true });
+      writeFileSync(programPath(recipe), '');
+      if (recipe === FERRETDB)
+        expect(await named('stores')).toMatchObject({ ok: false, found: `FerretDB ${recipe.version}` });
+    }
+    expect(await named('stores')).toMatchObject({ ok: true, found: expect.stringContaining('InfluxDB 2.7') });
+  } finally {
+    rmSync(cache, { recursive: true, force: true });
+  }
 });

@@ -5,6 +5,8 @@ import { availableMemory, platform } from 'node:process';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { INSTALL, type Install } from './install.ts';
 import { findJava, JAVA_NEEDED } from './kafka/java.ts';
+import { findProgram } from './stores/build.ts';
+import { STORES } from './stores/recipes.ts';
 import { GO_NEEDED, isGoNewEnough } from './stores/toolchain.ts';
 
 export interface MachineCheck {
@@ -45,6 +47,7 @@ export async function checkMachine(): Promise<readonly MachineCheck[]> {
     go(),
     tool('rust', ['cargo'], '--version', 'only for `npm run stores`', INSTALL.rust, false),
     tool('cc', ['cc'], '--version', 'only for `npm run stores`', INSTALL.cc, false),
+    stores(),
     tool('avr-gcc', ['avr-gcc'], '--version', 'only for building the firmware', INSTALL.avr, false),
   ]);
 }
@@ -71,6 +74,18 @@ async function go(): Promise<MachineCheck> {
   const need = `only for \`npm run stores\`: ${GO_NEEDED.join('.')} or newer`;
   const check = await tool('go', ['go'], 'version', need, INSTALL.go, false);
   return { ...check, ok: check.ok && isGoNewEnough(check.found ?? '') };
+}
+
+function stores(): MachineCheck {
+  const there = STORES.filter((recipe) => findProgram(recipe) !== undefined);
+  return {
+    name: 'stores',
+    ok: there.length === STORES.length,
+    required: false,
+    found: there.map(({ title, version }) => `${title} ${version}`).join(', ') || undefined,
+    need: 'only for `headwater up --stores`: run `npm run stores` once',
+    install: undefined,
+  };
 }
 
 async function tool(

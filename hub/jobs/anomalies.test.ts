@@ -113,3 +113,26 @@ test('a window that is put out again is not judged again', () => {
   bench.send(again.topic, again.value, { key: again.key, appendedAt: T + LENGTH * 10_000 });
   expect(anomalies()).toEqual([]);
 });
+
+test('anomalies of one account in the same millisecond have ids of their own, the same in every run', () => {
+  const run = (restarts: boolean) => {
+    const { bench, observe, anomalies } = watch(amountAnomalies, transaction);
+    for (let n = 0; n < LENGTH; n++) observe(wander(40, n), n);
+    anomalies();
+    for (const amount of [90_000, 4_000_000, 0.01]) {
+      observe(amount, LENGTH);
+      if (restarts) bench.restart();
+    }
+    observe(9_000_000, LENGTH + 1);
+    return anomalies().map(({ id, value }) => [id.replace(/.*@/, ''), value]);
+  };
+  const [now, next] = [T + LENGTH * 10_000, T + (LENGTH + 1) * 10_000];
+  const told = run(false);
+  expect(told).toEqual([
+    [`${now}`, 90_000],
+    [`${now}#2`, 4_000_000],
+    [`${now}#3`, 0.01],
+    [`${next}`, 9_000_000],
+  ]);
+  expect(run(true)).toEqual(told);
+});

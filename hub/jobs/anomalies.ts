@@ -22,6 +22,8 @@ interface Watch<T> {
 interface State {
   readonly detector: Detector;
   lastTs: number;
+  /** Anomalies at `lastTs` so far: what comes in the same ms has an id of its own. */
+  told: number;
 }
 
 function detect<T extends object>(flow: Flow<T>, watch: Watch<T>): Job {
@@ -33,15 +35,17 @@ function detect<T extends object>(flow: Flow<T>, watch: Watch<T>): Job {
     version: 1,
     series,
     outputs: [TOPICS.anomalies],
-    init: () => ({ detector: create(), lastTs: 0 }),
+    init: () => ({ detector: create(), lastTs: 0, told: 0 }),
     step(state, record, ts, context) {
       const value = watch.value(record);
       if (value === null || ts < state.lastTs) return state;
       const { score, expected, isAnomaly, reason } = state.detector.observe(ts, to(value));
+      if (ts > state.lastTs) state.told = 0;
       state.lastTs = ts;
       if (isAnomaly) {
+        state.told++;
         const anomaly: Anomaly = {
-          id: `${source}/${context.series}@${ts}`,
+          id: `${source}/${context.series}@${ts}${state.told > 1 ? `#${state.told}` : ''}`,
           source,
           series: context.series,
           ts,
@@ -55,12 +59,12 @@ function detect<T extends object>(flow: Flow<T>, watch: Watch<T>): Job {
       }
       return state;
     },
-    save: ({ detector, lastTs }) => ({ detector: detector.state(), lastTs }),
+    save: ({ detector, lastTs, told }) => ({ detector: detector.state(), lastTs, ...(told > 0 && { told }) }),
     load(saved) {
-      const { detector: learnt, lastTs } = saved as { detector: unknown; lastTs: number };
+      const { detector: learnt, lastTs, told = 0 } = saved as { detector: unknown; lastTs: number; told?: number };
       const detector = create();
       detector.restore(learnt);
-      return { detector, lastTs };
+      return { detector, lastTs, told };
     },
   });
   // A detector's state is large beside a window's: it is not written more often than people can see.

@@ -1,3 +1,4 @@
+import { FRAME_WINDOW } from '../../buffer/index.ts';
 import { isFrame } from '../decode/parse.ts';
 import type { Message, Problem } from '../input.ts';
 import { type CsvOptions, csvLines } from './csv.ts';
@@ -29,6 +30,7 @@ const ZERO = 0;
 export function openFraming({ framing, device, csv }: FramingOptions): Framing {
   if (framing === 'cobs') return cobsFrames(device);
   const read = framing === 'csv' && csv ? csvLines(csv, device) : (line: Buffer) => readJsonLine(line, device);
+  const isBelievable = numbersInOrder();
   return {
     delimiter: LF,
     read(part) {
@@ -36,9 +38,33 @@ export function openFraming({ framing, device, csv }: FramingOptions): Framing {
       if (line.length === 0) return undefined;
       const content = read(line);
       const frame = content?.fields && frameOf(content.fields);
-      return frame ? { ...content, frame } : content;
+      if (content === undefined || frame === undefined) return content;
+      if (isBelievable(frame)) return { ...content, frame };
+      const reason = `line has the number ${frame.number}, far beyond the last one: it is damaged, or lines passed that nobody read; believed when the device goes on from there`;
+      return { payload: part, problem: { code: 'LINE_JUMPS', reason } };
     },
     acknowledgement: ({ boot, number }) => Buffer.from(`ACK ${boot} ${number}\n`),
+  };
+}
+
+/**
+ * Whether the number of a line, which has no checksum, fits those before it. One wrong digit would make all that follows look like repeats of what
+ * came long ago: it would be acknowledged and gone. So a leap is believed only when another line comes from where it led, or from
+ * beyond.
+ */
+function numbersInOrder(): (frame: NonNullable<Message['frame']>) => boolean {
+  let last = { boot: '', number: 0 };
+  let doubted: number | undefined;
+  return ({ boot, number }) => {
+    const fits = number - last.number < FRAME_WINDOW;
+    const confirms = doubted !== undefined && number > doubted - FRAME_WINDOW;
+    if (boot === last.boot && !fits && !confirms) {
+      doubted = number;
+      return false;
+    }
+    last = { boot, number: boot === last.boot ? Math.max(number, last.number) : number };
+    doubted = undefined;
+    return true;
   };
 }
 

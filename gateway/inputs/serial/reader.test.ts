@@ -61,6 +61,31 @@ test('a frame that came whole and says nothing is a dead letter, and is acknowle
   await vi.waitFor(() => expect(acknowledged(written)).toEqual([1, 2, 3]));
 });
 
+test('one wrong digit in the number of a line does not make those after it look like repeats; a leap that goes on is believed', async () => {
+  const { device, written, messages, answer, counts } = read('lines');
+  const line = (n: number, boot = 'aa') => `{"device":"d","boot":"${boot}","n":${n},"values":{"x":${n}}}\n`;
+  device.write([7_000, 7_001, 47_002, 7_002, 7_003].map((n) => line(n)).join(''));
+  // The gateway was away for long: the device repeats what was not acknowledged.
+  device.write([9_000, 9_000, 9_001].map((n) => line(n)).join(''));
+  device.write(line(1, 'bb'));
+  await vi.waitFor(() => expect(messages).toHaveLength(9));
+  expect(messages.map(({ frame, problem }) => frame?.number ?? problem?.code)).toEqual([
+    ...[7_000, 7_001, 'LINE_JUMPS', 7_002, 7_003],
+    ...['LINE_JUMPS', 9_000, 9_001],
+    1,
+  ]);
+  for (let i = 0; i < 9; i++) answer('stored');
+  await vi.waitFor(() =>
+    expect(
+      Buffer.concat(written)
+        .toString()
+        .match(/ACK \w+ \d+/g),
+    ).toHaveLength(7),
+  );
+  expect(Buffer.concat(written).toString()).not.toContain('47002');
+  expect(counts).toMatchObject({ messages: 9, unreadable: 2, lost: 0 });
+});
+
 test('a device that never reads its answers does not fill the memory with them', async () => {
   const { device, stream, messages, answer } = read('cobs', { listens: false });
   for (let number = 1; number <= 12_000; number++) device.write(reading(number));

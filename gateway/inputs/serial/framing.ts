@@ -40,16 +40,15 @@ export function openFraming({ framing, device, csv }: FramingOptions): Framing {
       const frame = content?.fields && frameOf(content.fields);
       if (content === undefined || frame === undefined) return content;
       if (isBelievable(frame)) return { ...content, frame };
-      const reason = `line has the number ${frame.number}, far beyond the last one: it is damaged, or lines passed that nobody read; believed when the device goes on from there`;
-      return { payload: part, problem: { code: 'LINE_JUMPS', reason } };
+      return leap('line', frame.number, part);
     },
     acknowledgement: ({ boot, number }) => Buffer.from(`ACK ${boot} ${number}\n`),
   };
 }
 
 /**
- * Whether the number of a line, which has no checksum, fits those before it. One wrong digit would make all that follows look like repeats of what
- * came long ago: it would be acknowledged and gone. So a leap is believed only when another line comes from where it led, or from
+ * Whether the number of a line or frame fits those before it. A wrong one, in a line without a checksum or a frame that passes its own by chance, would
+ * make all that follows look like repeats of what came long ago: it would be acknowledged and gone. So a leap is believed only when another line comes from where it led, or from
  * beyond.
  */
 function numbersInOrder(): (frame: NonNullable<Message['frame']>) => boolean {
@@ -69,6 +68,7 @@ function numbersInOrder(): (frame: NonNullable<Message['frame']>) => boolean {
 }
 
 function cobsFrames(device: string | undefined): Framing {
+  const isBelievable = numbersInOrder();
   return {
     delimiter: ZERO,
     read(part) {
@@ -79,6 +79,7 @@ function cobsFrames(device: string | undefined): Framing {
         return { payload: part, problem: { code: 'FRAME_ECHO', reason } };
       }
       const { boot, number, payload } = frame;
+      if (!isBelievable(frame)) return leap('frame', number, part);
       const content = readJson(payload, 'payload of the frame', device);
       // It came whole, so its device would send it for ever: what it says is a dead letter, and is acknowledged.
       return { ...content, frame: { boot, number } };
@@ -110,4 +111,10 @@ function readJson(payload: Buffer, what: string, device: string | undefined): Co
 /** The device's own id of a line that has one. */
 function frameOf({ boot, n }: NonNullable<Content['fields']>): Message['frame'] {
   return isFrame(boot, n) ? { boot: boot as string, number: n as number } : undefined;
+}
+
+function leap(what: 'line' | 'frame', number: number, payload: Buffer): Content {
+  const meaning = `it is damaged, or ${what}s passed that nobody read; believed when the device goes on from there`;
+  const reason = `${what} has the number ${number}, far beyond the last one: ${meaning}`;
+  return { payload, problem: { code: 'NUMBER_LEAPS', reason } };
 }

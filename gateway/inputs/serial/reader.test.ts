@@ -70,8 +70,8 @@ test('one wrong digit in the number of a line does not make those after it look 
   device.write(line(1, 'bb'));
   await vi.waitFor(() => expect(messages).toHaveLength(9));
   expect(messages.map(({ frame, problem }) => frame?.number ?? problem?.code)).toEqual([
-    ...[7_000, 7_001, 'LINE_JUMPS', 7_002, 7_003],
-    ...['LINE_JUMPS', 9_000, 9_001],
+    ...[7_000, 7_001, 'NUMBER_LEAPS', 7_002, 7_003],
+    ...['NUMBER_LEAPS', 9_000, 9_001],
     1,
   ]);
   for (let i = 0; i < 9; i++) answer('stored');
@@ -84,6 +84,15 @@ test('one wrong digit in the number of a line does not make those after it look 
   );
   expect(Buffer.concat(written).toString()).not.toContain('47002');
   expect(counts).toMatchObject({ messages: 9, unreadable: 2, lost: 0 });
+});
+
+test('a frame that passes its checksum by chance does not make those after it look like repeats', async () => {
+  const { device, written, messages, answer } = read('cobs');
+  for (const number of [1, 2, 4_000_000_000, 3, 900, 900]) device.write(reading(number));
+  await vi.waitFor(() => expect(messages).toHaveLength(6));
+  expect(messages.filter(({ problem }) => problem?.code === 'NUMBER_LEAPS')).toHaveLength(2);
+  for (let i = 0; i < 6; i++) answer('stored');
+  await vi.waitFor(() => expect(acknowledged(written)).toEqual([1, 2, 3, 900]));
 });
 
 test('a device that never reads its answers does not fill the memory with them', async () => {

@@ -21,6 +21,13 @@ test('the committed files are what the code gives: npm run grafana', () => {
   for (const [path, text] of documentation()) expect(readFileSync(join(root, path), 'utf8'), path).toBe(text);
 });
 
+test.each(DASHBOARDS)('$title: its picture is there, small, and has all of its panels', ({ uid, title, rows }) => {
+  const svg = readFileSync(join(root, `docs/images/dashboards/${uid}.svg`), 'utf8');
+  expect(svg.length).toBeLessThan(60_000);
+  const panels = rows.flatMap(({ panels }) => panels.filter(({ title }) => !title.includes('$')));
+  for (const name of [title, ...panels.map((panel) => panel.title)]) expect(svg).toContain(`>${name}</text>`);
+});
+
 test.each(queries)('%s: begins with bucket, range, measurement and fields', (_, query) => {
   const lines = query.split('\n').map((line) => line.trim());
   const steps = lines.filter((line) => !line.startsWith('bucket = '));

@@ -20,7 +20,9 @@ export function referencePage(rules: readonly Rule[]): string {
     '',
     'This page is made by `npm run grafana` from the code of the dashboards; a test checks that it is up to date. How to connect a Grafana: [how-to](../how-to/grafana.md).',
     '',
-    'No Grafana server was available to the tests, so there are no pictures here. What was tested: every query below runs on a real InfluxDB with data that came through the real pipeline, and the files fit Grafana’s documented provisioning.',
+    'No Grafana server was available to the tests. What was tested: every query below runs on a real InfluxDB with data that came through the real jobs, and the files fit Grafana’s documented provisioning.',
+    '',
+    'The pictures are not Grafana’s: `grafana/picture.ts` draws them from the dashboard’s definition (where each panel is, its kind, title and unit) and from what its queries gave in that test, which fails where they are out of date (`npm run grafana:pictures` draws them anew). Grafana’s own look differs.',
     '',
     '## Dashboards',
     '',
@@ -31,6 +33,7 @@ export function referencePage(rules: readonly Rule[]): string {
   for (const dashboard of DASHBOARDS) {
     const { title, uid, from, variables, annotations, rows } = dashboard;
     lines.push('', `### ${title}`, '', `\`/d/${uid}\`, shows the last ${from.replace('now-', '')} at first.`);
+    lines.push('', `![${title}](../images/dashboards/${uid}.svg)`);
     if (variables.length > 0)
       lines.push(
         '',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DASHBOARDS } from '../../grafana/dashboards/index.ts';
+import { picture } from '../../grafana/picture.ts';
 import { renderDashboard } from '../../grafana/render.ts';
 import type { Dashboard, Panel } from '../../grafana/spec.ts';
 import { wantsInfluxDb } from '../../infra/local/index.ts';
@@ -52,6 +53,7 @@ describe.runIf(wantsInfluxDb())('dashboards on InfluxDB', () => {
     async (_, dashboard) => {
       const chosen = await choices(dashboard);
       const rendered = renderDashboard(dashboard).panels!;
+      const answers = new Map<Panel, Frame[][]>();
       for (const panel of dashboard.rows.flatMap(({ panels }) => panels)) {
         // What the file has is what is asked.
         const { targets } = rendered.find(({ type, title }) => type !== 'row' && title === panel.title) as unknown as {
@@ -64,8 +66,18 @@ describe.runIf(wantsInfluxDb())('dashboards on InfluxDB', () => {
           });
           expect(found.length, `${panel.title}\n${query}`).toBeGreaterThan(0);
           fits(panel, found);
+          answers.set(panel, [...(answers.get(panel) ?? []), found]);
         }
       }
+      const marks = [];
+      for (const { color, query } of dashboard.annotations) {
+        const rows = (await frames(query, chosen)).flatMap((frame) => frame.rows);
+        marks.push({ color, at: rows.map(({ _time }) => Date.parse(_time as string)) });
+      }
+      const { start, stop } = played;
+      const svg = picture(dashboard, { answers, marks, start, stop, variables: chosen });
+      // Drawn anew by: npm run grafana:pictures
+      await expect(svg).toMatchFileSnapshot(`../../docs/images/dashboards/${dashboard.uid}.svg`);
     },
   );
 

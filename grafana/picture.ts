@@ -50,7 +50,8 @@ export function picture(dashboard: Dashboard, shown: Shown): string {
   const chosen = dashboard.variables.map(({ label, name }) => `${label}: ${named(shown.variables[name])}`);
   const from = new Date(shown.start).toISOString().slice(0, 16).replace('T', ' ');
   const about = [...chosen, `${from} to ${new Date(shown.stop).toISOString().slice(11, 16)} UTC`].join(' · ');
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 0 1208 ${bottom + 30}" font-family="system-ui, sans-serif" font-size="12" fill="#24292e">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 0 1208 ${bottom + 30}" font-family="system-ui, sans-serif" font-size="12" fill="#24292e" role="img">
+<title>The dashboard ${dashboard.title}</title>
 <style>.b{font-weight:600}.q{fill:#6a737d}.l{fill:none;stroke-width:1.3}.p{fill:#fff;stroke:#d8dce1}</style>
 <rect x="-8" width="1208" height="${bottom + 30}" fill="#f4f5f7"/>
 ${label(0, 24, dashboard.title, 'class="b" font-size="18"')}

@@ -27,6 +27,7 @@ command
     const levelOf = ({ log }: typeof config) => process.env.HEADWATER_LOG ?? log.level;
     log.level = levelOf(config);
     const manager = serviceManager({ log });
+    manager.starting();
     const gateway = await Promise.race([runGateway(config, { log }), stopped]);
     if (typeof gateway === 'string') {
       // A repair may go on for minutes, and is begun anew by the next start like after a power cut.

@@ -2,6 +2,8 @@ import { write } from 'node:fs';
 
 /** The service manager that started this process, or nobody. All of its methods are safe to call when it is nobody. */
 export interface ServiceManager {
+  /** The program starts, for as long as that takes: until `ready`, it is said again and again that it is on its way. */
+  starting(): void;
   /** The program serves; also after a reload. */
   ready(): Promise<void>;
   reloading(): Promise<void>;
@@ -21,13 +23,20 @@ export interface ServiceManagerOptions {
    */
   readonly env?: NodeJS.ProcessEnv;
   readonly log: { warn(fields: object, message: string): void };
+  /** How often it is said that the program is still starting; once a minute unless given. */
+  readonly stillEveryMs?: number;
 }
 
 /** What sd_notify(3) does, for systemd's `Type=notify` and `WatchdogSec=`. */
-export function serviceManager({ env = process.env, log }: ServiceManagerOptions): ServiceManager {
+export function serviceManager({
+  env = process.env,
+  log,
+  stillEveryMs = 60_000,
+}: ServiceManagerOptions): ServiceManager {
   const fd = Number(env.HEADWATER_NOTIFY_FD || Number.NaN);
   const isHere = Number.isInteger(fd);
   let timer: NodeJS.Timeout | undefined;
+  let still: NodeJS.Timeout | undefined;
   let failed = false;
 
   function tell(state: string): Promise<void> {
@@ -43,7 +52,15 @@ export function serviceManager({ env = process.env, log }: ServiceManagerOptions
   }
 
   return {
-    ready: () => tell('READY=1'),
+    starting() {
+      // Beyond the unit's TimeoutStartSec, systemd waits so long for the next word: a repair of millions of records must not be killed, and begun anew, for ever.
+      still = setInterval(() => void tell(`EXTEND_TIMEOUT_USEC=${3 * stillEveryMs * 1_000}`), stillEveryMs);
+      still.unref();
+    },
+    ready() {
+      clearInterval(still);
+      return tell('READY=1');
+    },
     // The time tells systemd that the READY=1 which follows belongs to this reload.
     reloading: () => tell(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`),
     stopping: () => tell('STOPPING=1'),
@@ -56,6 +73,9 @@ export function serviceManager({ env = process.env, log }: ServiceManagerOptions
       }, intervalMs / 3);
       timer.unref();
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(still);
+      clearInterval(timer);
+    },
   };
 }

@@ -58,6 +58,19 @@ describe.skipIf(!isHere)('a gateway that systemd started (needs perl)', () => {
     ]);
   });
 
+  test('says while it starts that it is on its way, so that a long repair is not taken for a hang', async () => {
+    const gateway = service(
+      `const slow = serviceManager({ log: { warn: console.error }, stillEveryMs: 20 });
+      slow.starting();
+      setTimeout(() => slow.ready().then(() => setTimeout(() => m.stopping(), 200)), 500);`,
+    );
+    await once(gateway, 'exit');
+    await vi.waitFor(() => expect(told).toContain('STOPPING=1'));
+    expect(new Set(told)).toEqual(new Set(['open', 'EXTEND_TIMEOUT_USEC=60000', 'READY=1', 'STOPPING=1']));
+    // One may have been on its way.
+    expect(told.length - told.indexOf('READY=1')).toBeLessThanOrEqual(3);
+  });
+
   test('says that it is well only while it is', async () => {
     const gateway = service(
       `let well = 3; m.watch(async () => well-- > 0); setTimeout(() => m.stopping().then(() => m.close()), 400);`,
@@ -90,6 +103,7 @@ test('a gateway that nobody supervises tells nobody', async () => {
   const warn = vi.fn();
   const nobody = serviceManager({ env: { WATCHDOG_USEC: '1000' }, log: { warn } });
   await nobody.ready();
+  nobody.starting();
   nobody.watch(async () => true);
   await nobody.stopping();
   nobody.close();

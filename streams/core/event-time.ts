@@ -5,7 +5,8 @@ import type { InputRecord, StateChange } from './task.ts';
  * How far event time has come, for each origin of records (a gateway, or a topic's partition). Two watermarks:
  *
  * - `live`: nothing older is expected of what the origin sees now. It is the latest event time of the live and alarm lanes, less the declared
- *   disorder. Windows are first put out by it. While an origin is silent it follows the wall clock, so that the last windows come out too.
+ *   disorder. Windows are first put out by it. While an origin has no live records it follows the wall clock, so that the last windows come out too, and
+ *   so that one that sends only what it had kept holds nobody up.
  * - `complete`: nothing older is expected at all. It follows the live lanes as well, but while the origin says that it still holds a backlog it stands
  *   at what has come of the backlog. Windows are forgotten by it. The wall clock never moves it: what a gateway holds through a week without
  *   a connection is not late.
@@ -13,7 +14,7 @@ import type { InputRecord, StateChange } from './task.ts';
  * 0 stands for "nothing known yet". No record moves a watermark further than a little past the time at which the broker took it, so that one clock in
  * the future does not close the windows of all others.
  *
- * Given the same records and ticks in the same order the watermarks are the same. Ticks only ever move `live`, and only of silent origins.
+ * Given the same records and ticks in the same order the watermarks are the same. Ticks only ever move `live`, and only of origins without live records.
  */
 export interface Origin {
   readonly name: string;
@@ -43,9 +44,9 @@ export interface Passage {
 
 /** Event times this far past the broker's own are taken for a wrong clock. */
 const AHEAD_MS = 60_000;
-/** After this long without records an origin is silent. */
+/** After this long without records an origin is silent, and after this long without live ones its time follows the clock. */
 const SILENT_MS = 5_000;
-/** The watermark of a silent origin moves in such steps. */
+/** By the clock a watermark moves in such steps. */
 const SILENT_STEP_MS = 2_000;
 /** After this long without records an origin no longer keeps the windows of all origins together from being forgotten. */
 const ABSENT_MS = 600_000;
@@ -58,10 +59,14 @@ interface Tracked extends Origin {
   /** Wall-clock time of the last tick that found new records. */
   heardAt: number;
   heard: boolean;
+  /** The same of live records and alarms. */
+  liveHeardAt: number;
+  liveHeard: boolean;
   changed: boolean;
 }
 
-type Saved = [number, number, number, number, 0 | 1, number, 0 | 1];
+/** The last two are missing in what was saved before they were kept. */
+type Saved = [number, number, number, number, 0 | 1, number, 0 | 1, number?, (0 | 1)?];
 
 export class EventTime implements Passage {
   readonly #origins = new Map<string, Tracked>();
@@ -86,6 +91,8 @@ export class EventTime implements Passage {
         holdsBacklog: false,
         heardAt: this.#tickedAt,
         heard: false,
+        liveHeardAt: this.#tickedAt,
+        liveHeard: false,
         changed: false,
       };
       this.#origins.set(name, origin);
@@ -111,6 +118,8 @@ export class EventTime implements Passage {
       origin.holdsBacklog = true;
       if (time > origin.backlogTs) origin.backlogTs = time;
     } else {
+      origin.liveHeard = true;
+      origin.liveHeardAt = this.#tickedAt;
       // An alarm overtakes what is live: that it carries no mark says nothing.
       if (backlog || lane !== 'alarm') origin.holdsBacklog = backlog;
       if (time > origin.liveTs) origin.liveTs = time;
@@ -123,31 +132,33 @@ export class EventTime implements Passage {
   }
 
   /**
-   * Moves `live` of silent origins to the wall clock.
+   * Moves `live` of origins without live records to the wall clock.
    * @param behind whether there are records that have not been read yet: then nobody is silent
-   * @returns the silent origins
+   * @param onQuiet of each origin whose `live` follows the clock, and whether it is silent altogether
    */
-  tick(now: number, behind = false): Origin[] {
+  tick(now: number, behind: boolean, onQuiet: (origin: Origin, silent: boolean) => void): void {
     // Silence while nobody listened (a restart, a suspended laptop) says nothing.
     const listened = now - this.#tickedAt < SILENT_MS && !behind;
     if (!listened) this.#listenedSince = now;
-    const silent: Origin[] = [];
     for (const origin of this.#origins.values()) {
       if (origin.heard || !listened) {
         origin.heard = false;
         origin.heardAt = now;
         this.#touch(origin);
-      } else if (now - origin.heardAt >= SILENT_MS) {
-        silent.push(origin);
-        if (now - SILENT_MS - origin.live >= SILENT_STEP_MS) {
-          origin.live = now - SILENT_MS;
-          this.#touch(origin);
-        }
+      }
+      if (origin.liveHeard || !listened) {
+        origin.liveHeard = false;
+        origin.liveHeardAt = now;
+      } else if (now - origin.liveHeardAt >= SILENT_MS && now - SILENT_MS - origin.live >= SILENT_STEP_MS) {
+        origin.live = now - SILENT_MS;
+        this.#touch(origin);
       }
     }
     this.#tickedAt = now;
     this.#tickChanged = true;
-    return silent;
+    for (const origin of this.#origins.values()) {
+      if (now - origin.liveHeardAt >= SILENT_MS) onQuiet(origin, now - origin.heardAt >= SILENT_MS);
+    }
   }
 
   /** Whether no origin was ever heard of, for long enough to go on without. */
@@ -209,7 +220,8 @@ export class EventTime implements Passage {
       else this.#tickedAt = value as number;
       return;
     }
-    const [live, complete, liveTs, backlogTs, holdsBacklog, heardAt, heard] = value as Saved;
+    const [live, complete, liveTs, backlogTs, holdsBacklog, heardAt, heard, liveHeardAt = heardAt, liveHeard = heard] =
+      value as Saved;
     Object.assign(this.originOf(key.slice(2)), {
       live,
       complete,
@@ -218,12 +230,17 @@ export class EventTime implements Passage {
       holdsBacklog: holdsBacklog === 1,
       heardAt,
       heard: heard === 1,
+      liveHeardAt,
+      liveHeard: liveHeard === 1,
     });
   }
 }
 
 function save(origin: Tracked): StateChange {
-  const { name, live, complete, liveTs, backlogTs, holdsBacklog, heardAt, heard } = origin;
-  const value: Saved = [live, complete, liveTs, backlogTs, holdsBacklog ? 1 : 0, heardAt, heard ? 1 : 0];
+  const { name, live, complete, liveTs, backlogTs, holdsBacklog, heardAt, heard, liveHeardAt, liveHeard } = origin;
+  const value: Saved = [
+    ...([live, complete, liveTs, backlogTs, holdsBacklog ? 1 : 0, heardAt, heard ? 1 : 0] as const),
+    ...([liveHeardAt, liveHeard ? 1 : 0] as const),
+  ];
   return { key: `o/${name}`, value };
 }

@@ -132,9 +132,11 @@ export class StepTask implements Task {
     if (!this.#segment.timed || this.#times.size === 0) return;
     let quiet = false;
     for (const [topic, time] of this.#times) {
-      const silent = time.tick(now, behind?.(topic));
-      for (const origin of silent) this.#moved(origin, true);
-      if (silent.length > 0 || time.isEmpty) quiet = true;
+      time.tick(now, behind?.(topic) === true, (origin, silent) => {
+        this.#moved(origin, silent);
+        quiet = true;
+      });
+      if (time.isEmpty) quiet = true;
     }
     if (!quiet) return;
     this.#advanceJoins();

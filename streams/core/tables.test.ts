@@ -56,6 +56,19 @@ test('a record from before the oldest row known gets that one, and is flagged', 
   expect(ask(0)).toEqual(['roof', false]);
 });
 
+test('a row that comes after another counts from then on, also where the clock of its broker was set back meanwhile', () => {
+  const { lives, device, ask } = setUp(HISTORY);
+  device(10_000, 'roof');
+  device(20_000, 'cellar');
+  device(5_000, 'hall');
+  lives.restart();
+  expect(ask(15_000, 30_000)).toEqual(['roof', false]);
+  expect(ask(25_000, 30_000)).toEqual(['hall', false]);
+  device(21_000, null);
+  expect(ask(20_500, 30_000)).toEqual(['hall', false]);
+  expect(ask(21_000, 30_000)).toEqual([null, false]);
+});
+
 test('rows replaced before the history began are forgotten', () => {
   const { lives, device, ask } = setUp(HISTORY);
   for (let second = 0; second < 300; second++) device(second * 1_000, `site-${second}`);

@@ -123,3 +123,20 @@ test('whatever gateways do, live ones wait for nobody, nothing is late, and each
   );
   expect(met.refined).toBeGreaterThan(50);
 });
+
+test('however many gateways there are, what is told downstream of the time is told once', () => {
+  const [first] = steps;
+  const task = first!.createTask(0);
+  let marks = 0;
+  for (let second = 0; second < 60; second++) {
+    for (let gateway = 0; gateway < 100; gateway++) {
+      const value = Buffer.from(JSON.stringify({ gateway, site: 'roof', n: 1, ts: T + second * SECOND }));
+      const about = { headers: {}, partition: 0, offset: second * 100 + gateway, appendedAt: T + second * SECOND };
+      task.process('iot.readings', { key: `${gateway}`, value, ...about });
+    }
+    task.tick(T + second * SECOND);
+    marks += task.takeOutputs().filter(({ value }) => value === null).length;
+  }
+  // Each second once, to each of four partitions; at the start each gateway is new.
+  expect(marks).toBeLessThan(60 * 4 * 2);
+});

@@ -81,7 +81,7 @@ export class StepTask implements Task {
         onMoved: (origin, liveSecond, completeSecond) => {
           for (const windows of this.#wiring.windows) windows.advance(origin);
           if (liveSecond || completeSecond) this.#advanceJoins();
-          if (liveSecond) this.#sendWatermarks();
+          if (liveSecond) this.#sendWatermarks(false);
         },
       });
       this.#reads.set(source.topic.name, read);
@@ -104,7 +104,7 @@ export class StepTask implements Task {
       if (upstreams.take(record)) {
         this.#moved(origin, upstreams.combined().silent);
         this.#advanceJoins();
-        this.#sendWatermarks();
+        this.#sendWatermarks(true);
         return;
       }
       row.value = decode(record.value);
@@ -140,7 +140,7 @@ export class StepTask implements Task {
     }
     if (!quiet) return;
     this.#advanceJoins();
-    this.#sendWatermarks();
+    this.#sendWatermarks(true);
   }
 
   #moved(origin: Origin, silent: boolean): void {
@@ -154,8 +154,8 @@ export class StepTask implements Task {
     for (const join of this.#wiring.joins) if (join.advance()) this.#moved(join.origin, join.combined().silent);
   }
 
-  #sendWatermarks(): void {
-    for (const send of this.#wiring.sendWatermark) send();
+  #sendWatermarks(again: boolean): void {
+    for (const send of this.#wiring.sendWatermark) send(again);
   }
 
   takeOutputs(): OutputRecord[] {

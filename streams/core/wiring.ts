@@ -25,8 +25,8 @@ export class Wiring {
   readonly joins: StreamJoin[] = [];
   readonly windows: Windows[] = [];
   readonly processes: Processes[] = [];
-  /** Each tells downstream how far time has come. */
-  readonly sendWatermark: (() => void)[] = [];
+  /** Each tells downstream how far time has come: where that is what it told before, only when it is to tell it again. */
+  readonly sendWatermark: ((again: boolean) => void)[] = [];
   readonly #segment: Segment;
   readonly #partition: number;
   readonly #tables: Tables;
@@ -166,9 +166,13 @@ export class Wiring {
     }
     if (end.kind === 'repartition' && this.#segment.timed) {
       const passage = this.#passageOf(input);
-      this.sendWatermark.push(() => {
-        for (const record of watermarkRecords(end.topic, end.partitions, this.#partition, passage.combined()))
-          put(record);
+      let told: Progress | undefined;
+      this.sendWatermark.push((again) => {
+        const progress = passage.combined();
+        // With a thousand gateways most of what moves moves one that others are behind of.
+        if (!again && told !== undefined && areSame(progress, told)) return;
+        told = progress;
+        for (const record of watermarkRecords(end.topic, end.partitions, this.#partition, progress)) put(record);
       });
     }
     const key: Evaluate | null = end.key && compileExpression(end.key);
@@ -192,6 +196,10 @@ export class Wiring {
   #refuseKey({ topic, record }: Row): void {
     this.#outbox.refuse(topic, record, 'KEY_MISSING', 'a field by which the record is grouped is missing');
   }
+}
+
+function areSame(a: Progress, b: Progress): boolean {
+  return a.live === b.live && a.complete === b.complete && a.silent === b.silent;
 }
 
 function slower(a: Progress, b: Progress): Progress {

@@ -87,8 +87,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       running = started;
       notePid(pidFile, started.pid);
       const deadline = performance.now() + readyTimeoutMs;
-      while (!(await options.isServing(port).catch(() => false))) {
+      for (;;) {
+        const serves = await options.isServing(port).catch(() => false);
+        // Also one that was serving a moment ago; nobody else would hear of its end.
         const end = ended as ProcessExit | undefined;
+        if (serves && end === undefined) break;
         if (end === undefined && performance.now() < deadline) await sleep(POLL_MS);
         else {
           await started.stop();

@@ -20,6 +20,9 @@ interface Options {
   readonly wifiCountry?: string;
 }
 
+/** Where the package's service may write. */
+const STATE = '/var/lib/headwater';
+
 export const command = new Command('flash')
   .description('prepare a Raspberry Pi OS card or image: its first boot installs and configures the gateway')
   .option('--boot <folder>', 'the card’s boot partition, mounted')
@@ -48,7 +51,7 @@ Examples:
     const deb = readFileSync(packageFile(options.package));
     const machine = machineSettings(options);
     const files = configurationFiles(options.config);
-    loadGatewayConfig(options.config, {});
+    checkBuffer(options.config, loadGatewayConfig(options.config, {}).buffer.dir);
     const boot = await target(options);
     const onProgress = (text: string) => void process.stdout.write(`${text}\n`);
     flash({ boot, deb, files, machine, onProgress });
@@ -56,6 +59,13 @@ Examples:
       `${boot.name} is written and verified. The first boot takes some minutes; then the gateway runs.\n`,
     );
   });
+
+/** The service sees the rest of the machine read-only, and nobody is there to say so. */
+function checkBuffer(config: string, dir: string): void {
+  if (`${dir}/`.startsWith(`${STATE}/`)) return;
+  const details = [`buffer.dir: is ${dir} here; on the gateway it must be ${STATE}, or a folder in it`];
+  throw new HeadwaterError('CONFIG_INVALID', `${config} would not run on the gateway:`, { details });
+}
 
 function packageFile(given: string | undefined): string {
   const built = resolve(import.meta.dirname, `../dist/headwater-gateway_${pkg.version}_arm64.deb`);

@@ -162,6 +162,20 @@ describe('what it refuses', () => {
     expect(readFileSync(disk).equals(content)).toBe(true);
   });
 
+  test('a buffer where the service may not write', () => {
+    const text = readFileSync(join(dir, 'c.yaml'), 'utf8');
+    const boot = join(dir, 'bootfs');
+    mkdirSync(boot);
+    for (const [name, buffer] of Object.entries({ relative: 'buffer', beside: '/var/lib/headwater2' })) {
+      writeFileSync(join(dir, `${name}.yaml`), text.replace('/var/lib/headwater', buffer));
+      const { status, stderr } = headwater([
+        ...['--config', join(dir, `${name}.yaml`), '--package', join(dir, 'ca.pem'), '--boot', boot],
+      ]);
+      expect(stderr).toContain('on the gateway it must be /var/lib/headwater');
+      expect(status).toBe(2);
+    }
+  });
+
   test.each([
     ['nothing to write to', config, 'one of --boot, --image and --device'],
     [

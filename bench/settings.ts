@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { HeadwaterError } from '../contract/index.ts';
 
 /** Reads `name=value` arguments over defaults; all values are numbers. @throws HeadwaterError `USAGE` */
@@ -33,5 +34,12 @@ export interface Usage {
 /** CPU time of this process since `before`, and the most memory it ever had. */
 export function usage(before: NodeJS.CpuUsage): Usage {
   const { user, system } = process.cpuUsage(before);
-  return { cpuSeconds: round((user + system) / 1e6, 2), rssMb: round(process.resourceUsage().maxRSS / 1024) };
+  return { cpuSeconds: round((user + system) / 1e6, 2), rssMb: round(mostKb() / 1024) };
+}
+
+/** The most resident memory of this process. Linux counts what its parent had when it started this one into `maxRSS`. */
+function mostKb(): number {
+  const { maxRSS } = process.resourceUsage();
+  if (!existsSync('/proc/self/status')) return maxRSS;
+  return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? maxRSS);
 }

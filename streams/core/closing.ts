@@ -1,17 +1,18 @@
 import { Agenda } from './agenda.ts';
 import type { Origin } from './event-time.ts';
-import type { Series, SeriesStore } from './series.ts';
-import type { Window } from './window.ts';
+import type { SeriesStore } from './series.ts';
+import type { Watermark, Window, WindowTable } from './window.ts';
 
 /** A window whose time is over waits this long, in event time, for more before it is put out again. */
 const REFINE_MS = 2_000;
 
 /** What is to be done for the series of one origin as its watermarks move. An entry may be too early, or no longer hold: it is looked at when it is due. */
 class Agendas {
-  readonly live = new Agenda<Window>();
-  readonly complete = new Agenda<Window>();
-  readonly windows = new Agenda<Window>();
-  readonly series = new Agenda<Series>();
+  // Tickets of windows, and of series.
+  readonly live = new Agenda<number>();
+  readonly complete = new Agenda<number>();
+  readonly windows = new Agenda<number>();
+  readonly series = new Agenda<number>();
 }
 
 export interface ClosingOptions {
@@ -26,6 +27,7 @@ export interface ClosingOptions {
 /** When windows are put out, and when they and their series are forgotten; `Windows` says by which rules. */
 export class Closing {
   readonly #store: SeriesStore;
+  readonly #windows: WindowTable;
   readonly #rememberMs: number;
   readonly #earlyEveryMs: number;
   readonly #putOutOne: ClosingOptions['putOut'];
@@ -33,43 +35,57 @@ export class Closing {
 
   constructor({ store, rememberMs, earlyEveryMs, putOut }: ClosingOptions) {
     this.#store = store;
+    this.#windows = store.windows;
     this.#rememberMs = rememberMs;
     this.#earlyEveryMs = earlyEveryMs;
     this.#putOutOne = putOut;
   }
 
   opened(window: Window): void {
-    this.#agendasOf(window.series.origin).windows.add(window.keepUntil, window);
+    this.#agendasFor(window).windows.add(this.#windows.keepUntil(window), this.#windows.ticket(window));
   }
 
   /** A window took a record. Cheap where it is due already. */
   touched(window: Window): void {
-    if (window.due !== null && (this.#earlyEveryMs === 0 || window.due.at < window.closesAt)) return;
+    const windows = this.#windows;
+    const isDue = windows.due(window) !== null;
+    if (isDue && (this.#earlyEveryMs === 0 || windows.dueAt(window) < windows.closesAt(window))) return;
     this.schedule(window);
   }
 
   /** A window's content or end changed: it is to be put out, and not before its time. */
   schedule(window: Window): void {
-    const { live, complete } = window.series.origin;
-    const { closesAt, due } = window;
+    const windows = this.#windows;
+    const { live, complete } = this.#originOf(window);
+    const closesAt = windows.closesAt(window);
+    const due = windows.due(window);
+    const dueAt = windows.dueAt(window);
     const watermark = live < closesAt ? 'live' : 'complete';
     let at = closesAt;
     if (watermark === 'live') {
       const every = this.#earlyEveryMs;
-      const from = Math.max(live, window.start);
+      const from = Math.max(live, windows.start(window));
       if (every > 0) at = Math.min(closesAt, from - (from % every) + every);
     } else if (complete >= closesAt) {
       // It waits once, not anew with each record.
-      if (due?.watermark === 'complete' && due.at >= complete) return;
+      if (due === 'complete' && dueAt >= complete) return;
       at = complete + REFINE_MS;
     }
-    if (due !== null && due.watermark === watermark && due.at <= at) window.due = this.#store.due(watermark, at);
+    if (due === watermark && dueAt <= at) windows.setDue(window, watermark, at);
     else this.#due(window, watermark, at);
   }
 
-  #due(window: Window, watermark: 'live' | 'complete', at: number): void {
-    window.due = this.#store.due(watermark, at);
-    this.#agendasOf(window.series.origin)[watermark].add(at, window);
+  #due(window: Window, watermark: Watermark, at: number): void {
+    this.#windows.setDue(window, watermark, at);
+    this.#agendasFor(window)[watermark].add(at, this.#windows.ticket(window));
+  }
+
+  #originOf(window: Window): Origin {
+    return this.#store.originOf(this.#windows.series(window));
+  }
+
+  #agendasFor(window: Window): Agendas {
+    return this.#agendasOf(this.#originOf(window));
   }
 
   #agendasOf(origin: Origin): Agendas {
@@ -89,16 +105,21 @@ export class Closing {
     if (live >= agendas.live.next) this.#take(agendas, 'live', live);
     if (complete < agendas.complete.next && complete < agendas.windows.next && complete < agendas.series.next) return;
     this.#take(agendas, 'complete', complete);
+    const windows = this.#windows;
     const over: Window[] = [];
-    for (const window of agendas.windows.take(complete)) {
-      if (window.forgotten) continue;
-      if (window.keepUntil > complete) agendas.windows.add(window.keepUntil, window);
+    for (const ticket of agendas.windows.take(complete)) {
+      const window = this.#windowOf(ticket);
+      if (window < 0) continue;
+      if (windows.keepUntil(window) > complete) agendas.windows.add(windows.keepUntil(window), ticket);
       else over.push(window);
     }
     this.#putOut(over);
     for (const window of over) this.#forget(window, agendas, complete);
-    for (const series of agendas.series.take(complete)) {
-      if (series.windows === 0 && series.keepUntil <= complete && !series.forgotten) this.#store.forgetSeries(series);
+    const store = this.#store;
+    for (const ticket of agendas.series.take(complete)) {
+      const series = store.seriesOf(ticket);
+      if (series < 0 || store.isForgotten(series) || store.hasWindows(series)) continue;
+      if (store.keepUntil(series) <= complete) store.forgetSeries(series);
     }
     if (agendas.series.next === Infinity && agendas.windows.next === Infinity) this.#agendas.delete(origin);
   }
@@ -109,59 +130,73 @@ export class Closing {
     if (agendas !== undefined) this.#take(agendas, 'complete', Infinity);
   }
 
-  #take(agendas: Agendas, watermark: 'live' | 'complete', until: number): void {
+  /** @returns -1 where it is forgotten */
+  #windowOf(ticket: number): Window {
+    const window = this.#windows.windowOf(ticket);
+    return window >= 0 && this.#windows.isForgotten(window) ? -1 : window;
+  }
+
+  #take(agendas: Agendas, watermark: Watermark, until: number): void {
+    const windows = this.#windows;
     const due: Window[] = [];
-    for (const window of agendas[watermark].take(until)) {
-      if (window.forgotten || window.due?.watermark !== watermark) continue;
+    for (const ticket of agendas[watermark].take(until)) {
+      const window = this.#windowOf(ticket);
+      if (window < 0 || windows.due(window) !== watermark) continue;
       // A session that has grown.
-      if (window.due.at > until) agendas[watermark].add(window.due.at, window);
+      if (windows.dueAt(window) > until) agendas[watermark].add(windows.dueAt(window), ticket);
       else due.push(window);
     }
     this.#putOut(due);
   }
 
-  #putOut(windows: Window[]): void {
+  #putOut(due: Window[]): void {
+    const windows = this.#windows;
     // The same order whatever the order of arrival.
-    windows.sort(inOrder);
-    for (const [i, window] of windows.entries()) {
+    due.sort((a, b) => this.#inOrder(a, b));
+    for (const [i, window] of due.entries()) {
       // One that grew may be in the list twice.
-      if (window.due === null || window === windows[i - 1]) continue;
-      const { live, complete } = window.series.origin;
-      const early = Math.max(live, complete) < window.closesAt;
-      if (this.#putOutOne(window, early)) window.revision++;
-      window.due = null;
+      if (windows.due(window) === null || window === due[i - 1]) continue;
+      const { live, complete } = this.#originOf(window);
+      const closesAt = windows.closesAt(window);
+      const early = Math.max(live, complete) < closesAt;
+      if (this.#putOutOne(window, early)) windows.setRevision(window, windows.revision(window) + 1);
+      windows.setDue(window, null);
       // What is put out early is put out at the end even if nothing comes any more: then it is no longer early.
-      if (early && this.#earlyEveryMs > 0) this.#due(window, 'live', window.closesAt);
+      if (early && this.#earlyEveryMs > 0) this.#due(window, 'live', closesAt);
       this.#store.changed(window);
     }
   }
 
+  #inOrder(a: Window, b: Window): number {
+    const windows = this.#windows;
+    const byTime =
+      windows.end(a) - windows.end(b) || windows.size(a) - windows.size(b) || windows.start(a) - windows.start(b);
+    if (byTime !== 0 || a === b) return byTime;
+    return this.#store.nameOf(windows.series(a)) < this.#store.nameOf(windows.series(b)) ? -1 : 1;
+  }
+
   #forget(window: Window, agendas: Agendas, complete: number): void {
-    const { series } = window;
-    this.#store.forgetWindow(window);
-    if (series.windows > 0) return;
-    series.keepUntil = complete + this.#rememberMs;
-    agendas.series.add(series.keepUntil, series);
+    const store = this.#store;
+    const series = this.#windows.series(window);
+    store.forgetWindow(window);
+    if (store.hasWindows(series)) return;
+    store.setKeepUntil(series, complete + this.#rememberMs);
+    agendas.series.add(store.keepUntil(series), store.ticket(series));
   }
 
   /** Takes up what was restored. */
   settle(): void {
-    for (const series of this.#store.all()) {
-      const agendas = this.#agendasOf(series.origin);
-      if (series.windows === 0) agendas.series.add(series.keepUntil, series);
-      for (const { windows } of series.slots) {
-        for (const window of windows) {
-          agendas.windows.add(window.keepUntil, window);
-          const { due } = window;
-          if (due !== null) agendas[due.watermark].add(due.at, window);
-        }
+    const store = this.#store;
+    const windows = this.#windows;
+    for (const series of store.all()) {
+      const agendas = this.#agendasOf(store.originOf(series));
+      if (!store.hasWindows(series)) agendas.series.add(store.keepUntil(series), store.ticket(series));
+      for (const window of store.allWindowsOf(series)) {
+        const ticket = windows.ticket(window);
+        agendas.windows.add(windows.keepUntil(window), ticket);
+        const due = windows.due(window);
+        if (due !== null) agendas[due].add(windows.dueAt(window), ticket);
       }
     }
   }
-}
-
-function inOrder(a: Window, b: Window): number {
-  const byTime = a.end - b.end || a.size - b.size || a.start - b.start;
-  if (byTime !== 0 || a === b) return byTime;
-  return a.series.name < b.series.name ? -1 : 1;
 }

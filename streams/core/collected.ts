@@ -5,7 +5,7 @@ import type { Aggregation } from './aggregation.ts';
 const BLOCK_ROWS = 1_024;
 
 /**
- * What windows have collected, a row for each. Numbers lie side by side in large arrays, which takes an eighth of the memory that objects take, and the
+ * What windows have collected, a row for each, of its number. Numbers lie side by side in large arrays, which takes an eighth of the memory that objects take, and the
  * garbage collector does not look at each. Of what is more than numbers the accumulators are kept, as JSON while nothing more is expected.
  */
 export class Collected {
@@ -18,8 +18,6 @@ export class Collected {
   readonly #hasObjects: boolean;
   readonly #blocks: Float64Array[] = [];
   readonly #objects: (readonly Accumulator[] | string)[] = [];
-  readonly #free: number[] = [];
-  #rows = 0;
   /** What a row is looked at through, and a second one beside it. */
   readonly #views: readonly [Accumulator[], Accumulator[]];
 
@@ -38,26 +36,23 @@ export class Collected {
     this.#write(aggregation.start(), this.#empty, 0);
   }
 
-  /** A row that nothing was added to, or that was saved before. */
-  create(saved?: readonly unknown[]): number {
-    const row = this.#free.pop() ?? this.#rows++;
+  /** Makes a row, which may be one that was freed or that after the last, one to which nothing was added, or one that was saved before. */
+  create(row: number, saved?: readonly unknown[]): void {
     const block = row >> 10;
     if (block === this.#blocks.length) this.#blocks.push(new Float64Array(BLOCK_ROWS * this.#width));
     const [cells, at] = [this.#blocks[block]!, this.#at(row)];
     if (saved === undefined) {
       cells.set(this.#empty, at);
       if (this.#hasObjects) this.#objects[row] = this.#aggregation.start();
-      return row;
+      return;
     }
     const loaded = this.#aggregation.load(saved);
     this.#write(loaded, cells, at);
     if (this.#hasObjects) this.#objects[row] = loaded;
-    return row;
   }
 
-  /** The row is of no more use, and is given to another. */
+  /** The row is of no more use. */
   free(row: number): void {
-    this.#free.push(row);
     if (this.#hasObjects) this.#objects[row] = '';
   }
 

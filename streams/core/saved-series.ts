@@ -1,7 +1,7 @@
 import type { Origin } from './event-time.ts';
-import { type Series, type SeriesStore, windowAt } from './series.ts';
+import type { Series, SeriesStore } from './series.ts';
 import type { StateChange } from './task.ts';
-import type { Merged, Window } from './window.ts';
+import type { Merged, Window, WindowTable } from './window.ts';
 
 /**
  * How series and windows are saved: those next to each other whose times are the same have one entry, which takes a third of the room and time of an
@@ -42,96 +42,100 @@ const MOST = 250;
 
 /** What of a store changed since the last call; to be gone through at once. */
 export function* saveChanges(store: SeriesStore): Iterable<StateChange> {
-  const { series, windows } = store.takeChanged();
-  yield* saveSeries(series);
-  yield* saveWindows(windows.sort(byPlace), store);
+  const { series, windows, saved } = store.takeChanged();
+  yield* saveSeries(series, store);
+  yield* saveWindows(windows, store);
+  saved();
 }
 
 /** All of it; what a `B` shows is as it is when it is asked for. */
 export function* saveAll(store: SeriesStore): Iterable<StateChange> {
-  let batch: Series[] = [];
-  let count = 0;
+  let series: Series[] = [];
+  let windows: Window[] = [];
   for (const one of store.all()) {
-    batch.push(one);
-    count += 1 + one.windows;
-    if (count < MOST) continue;
-    yield saveBatch(batch, store);
-    batch = [];
-    count = 0;
+    series.push(one);
+    windows.push(...store.allWindowsOf(one));
+    if (series.length + windows.length < MOST) continue;
+    yield saveBatch(series, windows, store);
+    series = [];
+    windows = [];
   }
-  if (count > 0) yield saveBatch(batch, store);
+  if (series.length > 0) yield saveBatch(series, windows, store);
 }
 
-function saveBatch(batch: readonly Series[], store: SeriesStore): StateChange {
-  const windows = batch.flatMap(({ slots }) => slots.flatMap((slot) => slot.windows));
-  const entries = [...saveSeries(batch), ...saveWindows(windows.sort(byPlace), store)];
+function saveBatch(series: readonly Series[], windows: Window[], store: SeriesStore): StateChange {
+  const entries = [...saveSeries(series, store), ...saveWindows(windows, store)];
   return { key: 'B', value: entries.map(({ key, value }) => [key, value]) };
 }
 
-function* saveSeries(all: Iterable<Series>): Iterable<StateChange> {
+function* saveSeries(all: Iterable<Series>, store: SeriesStore): Iterable<StateChange> {
   let key = '';
   let like: Series | undefined;
   let value: unknown[] = [];
   for (const one of all) {
-    if (like === undefined || value.length > 2 * MOST || !areAlike(one, like)) {
+    const forgotten = store.isForgotten(one);
+    if (like === undefined || value.length > 2 * MOST || !areAlike(one, like, store)) {
       if (like !== undefined) yield { key, value };
       like = one;
-      key = one.forgotten ? '-S' : 'S';
-      value = one.forgotten ? [] : [headOfSeries(one)];
+      key = forgotten ? '-S' : 'S';
+      value = forgotten ? [] : [headOfSeries(one, store)];
     }
-    value.push(one.name);
-    if (!one.forgotten) value.push(one.columns ?? 0);
+    value.push(store.nameOf(one));
+    if (!forgotten) value.push(store.columnsOf(one) ?? 0);
   }
   if (like !== undefined) yield { key, value };
 }
 
-function areAlike(a: Series, b: Series): boolean {
-  if (a.forgotten || b.forgotten) return a.forgotten && b.forgotten;
-  if (a.origin !== b.origin || a.keepUntil !== b.keepUntil) return false;
-  for (let i = 0; i < a.slots.length; i++) if (a.slots[i]!.forgottenUntil !== b.slots[i]!.forgottenUntil) return false;
+function areAlike(a: Series, b: Series, store: SeriesStore): boolean {
+  if (store.isForgotten(a) || store.isForgotten(b)) return store.isForgotten(a) && store.isForgotten(b);
+  if (store.originOf(a) !== store.originOf(b) || store.keepUntil(a) !== store.keepUntil(b)) return false;
+  for (let size = 0; size < store.sizes; size++)
+    if (store.forgottenUntil(a, size) !== store.forgottenUntil(b, size)) return false;
   return true;
 }
 
-function headOfSeries({ origin, keepUntil, slots }: Series): SeriesHead {
-  return [origin.name, keepUntil, slots.map((slot) => slot.forgottenUntil)];
+function headOfSeries(series: Series, store: SeriesStore): SeriesHead {
+  const forgottenUntil = Array.from({ length: store.sizes }, (_, size) => store.forgottenUntil(series, size));
+  return [store.originOf(series).name, store.keepUntil(series), forgottenUntil];
 }
 
-function* saveWindows(all: Iterable<Window>, store: SeriesStore): Iterable<StateChange> {
+/** Puts `all` in order, too: those of the same time come together. */
+function* saveWindows(all: Window[], store: SeriesStore): Iterable<StateChange> {
+  const { windows, collected } = store;
   let key = '';
   let like: Window | undefined;
   let value: unknown[] = [];
+  all.sort((a, b) => windows.size(a) - windows.size(b) || windows.start(a) - windows.start(b));
   for (const one of all) {
-    const { span, due, forgotten } = one;
-    if (like === undefined || value.length > 3 * MOST || !haveSameTimes(one, like)) {
+    const forgotten = windows.isForgotten(one);
+    if (like === undefined || value.length > 3 * MOST || !haveSameTimes(one, like, windows)) {
       if (like !== undefined) yield { key, value };
       like = one;
       key = forgotten ? '-W' : 'W';
-      value = forgotten ? [span.size, span.start] : [headOfWindow(one)];
+      value = forgotten ? [windows.size(one), windows.start(one)] : [headOfWindow(one, windows)];
     }
-    value.push(one.series.name);
+    value.push(store.nameOf(windows.series(one)));
     if (forgotten) continue;
-    const collected = store.collected.save(one.row);
-    if (due === null) store.collected.rest(one.row, collected);
-    value.push(one.revision, collected);
+    const saved = collected.save(one);
+    if (windows.due(one) === null) collected.rest(one, saved);
+    value.push(windows.revision(one), saved);
   }
   if (like !== undefined) yield { key, value };
 }
 
-/** Those of the same time come together. */
-function byPlace(a: Window, b: Window): number {
-  return a.size - b.size || a.start - b.start;
+function haveSameTimes(a: Window, b: Window, windows: WindowTable): boolean {
+  if (windows.isForgotten(a) !== windows.isForgotten(b)) return false;
+  if (windows.size(a) !== windows.size(b) || windows.start(a) !== windows.start(b)) return false;
+  if (windows.isForgotten(a)) return true;
+  if (windows.isSession(a) || windows.keepUntil(a) !== windows.keepUntil(b)) return false;
+  return windows.due(a) === windows.due(b) && windows.dueAt(a) === windows.dueAt(b);
 }
 
-function haveSameTimes(a: Window, b: Window): boolean {
-  if (a.forgotten !== b.forgotten || a.size !== b.size || a.start !== b.start) return false;
-  if (a.forgotten) return true;
-  if (a.span !== b.span && (a.closesAt !== a.end || a.keepUntil !== b.keepUntil)) return false;
-  return a.due === b.due || (a.due?.watermark === b.due?.watermark && a.due?.at === b.due?.at);
-}
-
-function headOfWindow({ size, start, end, keepUntil, closesAt, due, merged }: Window): WindowHead {
-  const saved = due && ([due.watermark, due.at] as const);
-  return closesAt === end ? [size, start, keepUntil, saved] : [size, start, keepUntil, saved, end, merged];
+function headOfWindow(window: Window, windows: WindowTable): WindowHead {
+  const due = windows.due(window);
+  const saved = due && ([due, windows.dueAt(window)] as const);
+  const head = [windows.size(window), windows.start(window), windows.keepUntil(window), saved] as const;
+  return windows.isSession(window) ? [...head, windows.end(window), windows.merged(window)] : head;
 }
 
 /** Takes up an entry, over what was taken up before. */
@@ -203,8 +207,8 @@ function restoreSeries(
   [, keepUntil, forgottenUntil]: SeriesHead,
 ): void {
   const series = store.get(name) ?? store.create(name, origin, columns);
-  series.keepUntil = keepUntil;
-  for (let i = 0; i < forgottenUntil.length; i++) series.slots[i]!.forgottenUntil = forgottenUntil[i]!;
+  store.setKeepUntil(series, keepUntil);
+  for (let i = 0; i < forgottenUntil.length; i++) store.setForgottenUntil(series, i, forgottenUntil[i]!);
 }
 
 function restoreWindow(
@@ -217,16 +221,17 @@ function restoreWindow(
   const series = store.get(name);
   // Its series is in a later part of the snapshot that the log begins with, and shows what became of the window until then.
   if (series === undefined) return;
-  const known = windowAt(series.slots[size]!, start);
-  if (known !== undefined) store.drop(known);
-  const window = store.createWindow(series, store.span(size, start, keepUntil, end), collected);
-  window.revision = revision;
-  if (due !== null) window.due = store.due(due[0], due[1]);
-  if (merged !== undefined) window.merged = merged;
+  const { windows } = store;
+  const known = store.windowAt(series, size, start);
+  if (known >= 0) store.drop(known);
+  const window = store.createWindow(series, size, start, keepUntil, end, collected);
+  windows.setRevision(window, revision);
+  if (due !== null) windows.setDue(window, due[0], due[1]);
+  if (merged !== undefined) windows.setMerged(window, merged);
 }
 
 function removeWindow(store: SeriesStore, name: string, size: number, start: number): void {
   const series = store.get(name);
-  const window = series && windowAt(series.slots[size]!, start);
-  if (window !== undefined) store.drop(window);
+  const window = series === undefined ? -1 : store.windowAt(series, size, start);
+  if (window >= 0) store.drop(window);
 }

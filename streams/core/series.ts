@@ -1,188 +1,275 @@
 import type { Aggregation } from './aggregation.ts';
 import { Collected } from './collected.ts';
 import type { Origin } from './event-time.ts';
-import { type Due, type Span, Window } from './window.ts';
+import { Table } from './table.ts';
+import { type Kind, type Window, WindowTable } from './window.ts';
 
-export interface Series {
-  readonly name: string;
-  readonly origin: Origin;
-  /** Undefined where its name is the only one. */
-  readonly columns: readonly unknown[] | undefined;
-  /** One for each size. */
-  readonly slots: readonly Slot[];
-  windows: number;
-  /** While it has no windows: it is forgotten when `complete` reaches this. */
-  keepUntil: number;
-  forgotten: boolean;
-  changed: boolean;
-}
+/** A series, as the number of its row. It is good until it has been saved that the series is forgotten; what may last longer keeps a `ticket`. */
+export type Series = number;
 
-export interface Slot {
-  /** In the order of their starts. Replaced, not changed: an array that grows takes room for sixteen more. */
-  windows: readonly Window[];
-  /** The window last asked for: most records fall into the same one as the record before. */
-  last: Window | undefined;
-  /** End of the latest window forgotten. */
-  forgottenUntil: number;
-}
+const KEEP_UNTIL = 0;
+/** Of its first size; those of the others follow. */
+const FORGOTTEN_UNTIL = 1;
 
-/** Of one size, how many spans are known at a time. */
-const SPANS = 64;
+const WINDOWS = 0;
+const FLAGS = 1;
 
-/** How the windows of one size lie in time. */
-export interface Kind {
-  /** Length, or the gap of sessions. */
-  readonly ms: number;
-  /** From the start of one window to that of the next; 0 for sessions. */
-  readonly advanceMs: number;
-  readonly session: boolean;
-}
+const CHANGED = 1;
+const FORGOTTEN = 2;
 
-export function windowAt(slot: Slot, start: number): Window | undefined {
-  const window = slot.windows[placeOf(slot, start)];
-  return window?.start === start ? window : undefined;
-}
-
-/** The place of the first window that does not begin before `start`. */
-function placeOf({ windows }: Slot, start: number): number {
-  let low = 0;
-  let high = windows.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (windows[middle]!.start < start) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const NO_WINDOWS: readonly Window[] = [];
 
 /** The state of a step's windows, and what of it changed; see `saved-series.ts` for how it is saved. */
 export class SeriesStore {
   readonly collected: Collected;
+  readonly windows: WindowTable;
   readonly #kinds: readonly Kind[];
-  readonly #series = new Map<string, Series>();
-  /** Those last given to windows, SPANS of each size, by when they begin. */
-  readonly #spans: (Span | undefined)[];
-  #lastDue: Due = { watermark: 'live', at: 0 };
+  readonly #byName = new Map<string, Series>();
+  readonly #table: Table;
+  readonly #names: string[] = [];
+  readonly #origins: Origin[] = [];
+  readonly #columns: (readonly unknown[] | undefined)[] = [];
+  /** Windows of each series and size in the order of their starts. Replaced, not changed: an array that grows takes room for sixteen more. */
+  readonly #lists: (readonly Window[])[] = [];
   #changedSeries: Series[] = [];
   #changedWindows: Window[] = [];
   #windows = 0;
 
   constructor(kinds: readonly Kind[], aggregation: Aggregation) {
     this.collected = new Collected(aggregation);
+    this.windows = new WindowTable(kinds);
     this.#kinds = kinds;
-    this.#spans = Array.from({ length: kinds.length * SPANS }, () => undefined);
+    this.#table = new Table(1 + kinds.length, 2);
   }
 
   /** Series and their windows. */
   get size(): number {
-    return this.#series.size + this.#windows;
+    return this.#byName.size + this.#windows;
+  }
+
+  /** How many sizes the windows of each series have. */
+  get sizes(): number {
+    return this.#kinds.length;
   }
 
   get(name: string): Series | undefined {
-    return this.#series.get(name);
+    return this.#byName.get(name);
   }
 
   all(): Iterable<Series> {
-    return this.#series.values();
+    return this.#byName.values();
   }
 
   create(name: string, origin: Origin, columns: readonly unknown[] | undefined): Series {
-    const slots = this.#kinds.map(() => ({ windows: [], last: undefined, forgottenUntil: 0 }));
-    const series = { name, origin, columns, slots, windows: 0, keepUntil: 0, forgotten: false, changed: false };
-    this.#series.set(name, series);
+    const series = this.#table.take();
+    this.#names[series] = name;
+    this.#origins[series] = origin;
+    this.#columns[series] = columns;
+    for (let size = 0; size < this.#kinds.length; size++) this.#lists[this.#place(series, size)] = NO_WINDOWS;
+    this.#byName.set(name, series);
     return series;
   }
 
-  /** @param saved what it had collected before */
-  createWindow(series: Series, span: Span, saved?: readonly unknown[]): Window {
-    const window = new Window(series, span, this.collected.create(saved));
-    const slot = series.slots[span.size]!;
-    const { windows } = slot;
+  /** See `Table`. */
+  ticket(series: Series): number {
+    return this.#table.ticket(series);
+  }
+
+  seriesOf(ticket: number): Series {
+    return this.#table.rowOf(ticket);
+  }
+
+  nameOf(series: Series): string {
+    return this.#names[series]!;
+  }
+
+  originOf(series: Series): Origin {
+    return this.#origins[series]!;
+  }
+
+  /** Undefined where its name is the only one. */
+  columnsOf(series: Series): readonly unknown[] | undefined {
+    return this.#columns[series];
+  }
+
+  /** While it has no windows: it is forgotten when `complete` reaches this. */
+  keepUntil(series: Series): number {
+    return this.#table.float(series, KEEP_UNTIL);
+  }
+
+  setKeepUntil(series: Series, at: number): void {
+    this.#table.setFloat(series, KEEP_UNTIL, at);
+  }
+
+  /** End of the latest window of a size that was forgotten. */
+  forgottenUntil(series: Series, size: number): number {
+    return this.#table.float(series, FORGOTTEN_UNTIL + size);
+  }
+
+  setForgottenUntil(series: Series, size: number, at: number): void {
+    this.#table.setFloat(series, FORGOTTEN_UNTIL + size, at);
+  }
+
+  hasWindows(series: Series): boolean {
+    return this.#table.int(series, WINDOWS) > 0;
+  }
+
+  isForgotten(series: Series): boolean {
+    return (this.#table.int(series, FLAGS) & FORGOTTEN) !== 0;
+  }
+
+  /** In the order of their starts. */
+  windowsOf(series: Series, size: number): readonly Window[] {
+    return this.#lists[this.#place(series, size)]!;
+  }
+
+  /** All of them. */
+  *allWindowsOf(series: Series): Iterable<Window> {
+    for (let size = 0; size < this.#kinds.length; size++) yield* this.windowsOf(series, size);
+  }
+
+  /** @returns -1 where there is none */
+  windowAt(series: Series, size: number, start: number): Window {
+    const list = this.#lists[this.#place(series, size)]!;
+    const { length } = list;
+    if (length === 0) return -1;
+    // Most records fall into the latest.
+    const latest = list[length - 1]!;
+    if (this.windows.start(latest) === start) return latest;
+    const at = this.placeOf(list, start);
+    return at < length && this.windows.start(list[at]!) === start ? list[at]! : -1;
+  }
+
+  /** The place of the first window that does not begin before `start`. */
+  placeOf(list: readonly Window[], start: number): number {
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.windows.start(list[middle]!) < start) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** @param end of a session: its last record and the gap @param saved what it had collected before */
+  createWindow(
+    series: Series,
+    size: number,
+    start: number,
+    keepUntil: number,
+    end = start + this.#kinds[size]!.ms,
+    saved?: readonly unknown[],
+  ): Window {
+    const window = this.windows.take(series, size, start, end, keepUntil);
+    this.collected.create(window, saved);
+    const place = this.#place(series, size);
+    const list = this.#lists[place]!;
     // Most begin after all others.
-    const latest = windows.length === 0 || windows[windows.length - 1]!.start < span.start;
-    slot.windows = latest ? [...windows, window] : windows.toSpliced(placeOf(slot, span.start), 0, window);
-    series.windows++;
-    this.#windows++;
+    const latest = list.length === 0 || this.windows.start(list[list.length - 1]!) < start;
+    this.#lists[place] = latest ? [...list, window] : list.toSpliced(this.placeOf(list, start), 0, window);
+    this.#count(series, 1);
     return window;
-  }
-
-  /** Where a window lies in time. @param sessionEnd of a session: its last record and the gap */
-  span(size: number, start: number, keepUntil: number, sessionEnd?: number): Span {
-    const { ms, advanceMs, session } = this.#kinds[size]!;
-    const end = sessionEnd ?? start + ms;
-    if (session) return { size, start, end, closesAt: end + 1, keepUntil };
-    const place = size * SPANS + ((start / advanceMs) % SPANS);
-    const known = this.#spans[place];
-    if (known !== undefined && known.start === start && known.keepUntil === keepUntil) return known;
-    const span = { size, start, end, closesAt: end, keepUntil };
-    this.#spans[place] = span;
-    return span;
-  }
-
-  /** Many windows share one. */
-  due(watermark: Due['watermark'], at: number): Due {
-    if (this.#lastDue.watermark !== watermark || this.#lastDue.at !== at) this.#lastDue = { watermark, at };
-    return this.#lastDue;
   }
 
   /** A window's time is over, and that of all its series could still put into it. */
   forgetWindow(window: Window): void {
     this.dropWindow(window);
-    const slot = window.series.slots[window.size]!;
-    if (window.closesAt > slot.forgottenUntil) slot.forgottenUntil = window.closesAt;
-    this.changedSeries(window.series);
+    const [series, size] = [this.windows.series(window), this.windows.size(window)];
+    const closesAt = this.windows.closesAt(window);
+    if (closesAt > this.forgottenUntil(series, size)) this.setForgottenUntil(series, size, closesAt);
+    this.changedSeries(series);
   }
 
   /** A session has become part of another. */
   dropWindow(window: Window): void {
-    this.drop(window);
     this.changed(window);
+    this.drop(window);
   }
 
   /** Removes a window, without a change to save. */
   drop(window: Window): void {
-    const { series } = window;
-    const slot = series.slots[window.size]!;
-    slot.windows = slot.windows.toSpliced(placeOf(slot, window.start), 1);
-    if (slot.last === window) slot.last = undefined;
-    series.windows--;
-    this.#windows--;
-    window.forgotten = true;
-    this.collected.free(window.row);
+    const series = this.windows.series(window);
+    const place = this.#place(series, this.windows.size(window));
+    const list = this.#lists[place]!;
+    const rest = list.toSpliced(this.placeOf(list, this.windows.start(window)), 1);
+    this.#lists[place] = rest.length === 0 ? NO_WINDOWS : rest;
+    this.#count(series, -1);
+    this.windows.setForgotten(window);
+    this.collected.free(window);
+    if (!this.windows.isChanged(window)) this.windows.free(window);
   }
 
   /** Removes a series, without a change to save. */
   remove(name: string): void {
-    for (const { windows } of this.#series.get(name)?.slots ?? []) for (const window of windows) this.drop(window);
-    this.#series.delete(name);
+    const series = this.get(name);
+    if (series === undefined) return;
+    for (const window of [...this.allWindowsOf(series)]) this.drop(window);
+    this.#byName.delete(name);
+    this.#setFlag(series, FORGOTTEN, true);
+    if (!this.#hasFlag(series, CHANGED)) this.#free(series);
   }
 
   forgetSeries(series: Series): void {
-    this.#series.delete(series.name);
-    series.forgotten = true;
     this.changedSeries(series);
+    this.remove(this.nameOf(series));
   }
 
   changed(window: Window): void {
-    if (window.changed) return;
-    window.changed = true;
+    if (this.windows.isChanged(window)) return;
+    this.windows.setChanged(window, true);
     this.#changedWindows.push(window);
   }
 
   changedSeries(series: Series): void {
-    if (series.changed) return;
-    series.changed = true;
+    if (this.#hasFlag(series, CHANGED)) return;
+    this.#setFlag(series, CHANGED, true);
     this.#changedSeries.push(series);
   }
 
-  /** What changed since the last call. Of what was forgotten and began anew the earlier is not among it. */
-  takeChanged(): { series: Series[]; windows: Window[] } {
-    const series = this.#changedSeries.filter((one) => !one.forgotten || !this.#series.has(one.name));
-    const windows = this.#changedWindows;
-    for (const one of this.#changedSeries) one.changed = false;
-    for (const one of windows) one.changed = false;
+  /**
+   * What changed since the last call. Of what was forgotten and began anew the earlier is not among it. To be given back to `saved` before anything else
+   * changes.
+   */
+  takeChanged(): { readonly series: readonly Series[]; readonly windows: Window[]; readonly saved: () => void } {
+    const [all, windows] = [this.#changedSeries, this.#changedWindows];
     this.#changedSeries = [];
     this.#changedWindows = [];
-    return { series, windows };
+    const series = all.filter((one) => !this.isForgotten(one) || !this.#byName.has(this.nameOf(one)));
+    const saved = () => {
+      for (const one of windows) {
+        if (this.windows.isForgotten(one)) this.windows.free(one);
+        else this.windows.setChanged(one, false);
+      }
+      for (const one of all) {
+        if (this.isForgotten(one)) this.#free(one);
+        else this.#setFlag(one, CHANGED, false);
+      }
+    };
+    return { series, windows, saved };
+  }
+
+  #free(series: Series): void {
+    this.#names[series] = '';
+    this.#columns[series] = undefined;
+    this.#table.free(series);
+  }
+
+  #place(series: Series, size: number): number {
+    return series * this.#kinds.length + size;
+  }
+
+  #count(series: Series, more: number): void {
+    this.#table.setInt(series, WINDOWS, this.#table.int(series, WINDOWS) + more);
+    this.#windows += more;
+  }
+
+  #hasFlag(series: Series, flag: number): boolean {
+    return (this.#table.int(series, FLAGS) & flag) !== 0;
+  }
+
+  #setFlag(series: Series, flag: number, on: boolean): void {
+    const flags = this.#table.int(series, FLAGS);
+    this.#table.setInt(series, FLAGS, on ? flags | flag : flags & ~flag);
   }
 }

@@ -1,4 +1,4 @@
-import type { Series, SeriesStore, Slot } from './series.ts';
+import type { Series, SeriesStore } from './series.ts';
 import type { Merged, Window } from './window.ts';
 
 /**
@@ -7,14 +7,19 @@ import type { Merged, Window } from './window.ts';
  */
 
 /** The sessions that a record of that time belongs to, the earliest first. */
-export function touching(slot: Slot, ts: number, gapMs: number): Window[] {
-  // A session's end is its last record and the gap.
-  return slot.windows.filter((session) => ts >= session.start - gapMs && ts <= session.end);
+export function touching(store: SeriesStore, series: Series, size: number, ts: number, gapMs: number): Window[] {
+  const { windows } = store;
+  const all = store.windowsOf(series, size);
+  const end = store.placeOf(all, ts + gapMs + 1);
+  let from = end;
+  // A session's end is its last record and the gap; they end in the order in which they begin.
+  while (from > 0 && windows.end(all[from - 1]!) >= ts) from--;
+  return all.slice(from, end);
 }
 
 /** Whether a record lies between the first and the last of a session, which then stays as long as it was. */
-export function isInside(session: Window, ts: number, gapMs: number): boolean {
-  return ts >= session.start && ts <= session.end - gapMs;
+export function isInside({ windows }: SeriesStore, session: Window, ts: number, gapMs: number): boolean {
+  return ts >= windows.start(session) && ts <= windows.end(session) - gapMs;
 }
 
 /** The session that begins where those `near` and the record begin: one of them, or a new one. */
@@ -27,8 +32,8 @@ export function openSession(
   keepMs: number,
 ): Window {
   const [earliest] = near;
-  if (earliest !== undefined && earliest.start <= ts) return earliest;
-  return store.createWindow(series, store.span(size, ts, series.origin.complete + keepMs));
+  if (earliest !== undefined && store.windows.start(earliest) <= ts) return earliest;
+  return store.createWindow(series, size, ts, store.originOf(series).complete + keepMs);
 }
 
 /** Makes the others `near` part of a session, which reaches at least to `end`. */
@@ -39,17 +44,20 @@ export function growSession(
   end: number,
   keepMs: number,
 ): void {
-  let last = Math.max(session.end, end);
-  let keepUntil = session.keepUntil;
+  const { windows } = store;
+  let last = Math.max(windows.end(session), end);
+  let keepUntil = windows.keepUntil(session);
+  let merged = windows.merged(session);
   for (const other of near) {
     if (other === session) continue;
-    store.collected.merge(session.row, other.row);
-    last = Math.max(last, other.end);
-    keepUntil = Math.max(keepUntil, other.keepUntil);
-    const putOut: Merged[] = other.revision > 0 ? [[other.start, other.end, other.revision]] : [];
-    if (putOut.length + other.merged.length > 0) session.merged = [...session.merged, ...other.merged, ...putOut];
+    store.collected.merge(session, other);
+    last = Math.max(last, windows.end(other));
+    keepUntil = Math.max(keepUntil, windows.keepUntil(other));
+    const revision = windows.revision(other);
+    const putOut: Merged[] = revision > 0 ? [[windows.start(other), windows.end(other), revision]] : [];
+    merged = [...merged, ...windows.merged(other), ...putOut];
     store.dropWindow(other);
   }
-  const closesAt = last + 1;
-  session.span = { ...session.span, end: last, closesAt, keepUntil: Math.max(keepUntil, closesAt + keepMs) };
+  windows.setMerged(session, merged);
+  windows.grow(session, last, Math.max(keepUntil, last + 1 + keepMs));
 }

@@ -4,10 +4,10 @@ import type { Origin } from './event-time.ts';
 import { compileExpression, type Evaluate } from './expressions.ts';
 import type { WindowSize, WindowsTo } from './plan.ts';
 import { restoreSaved, saveAll, saveChanges } from './saved-series.ts';
-import { type Kind, type Series, SeriesStore, type Slot, windowAt } from './series.ts';
+import { type Series, SeriesStore } from './series.ts';
 import { growSession, isInside, openSession, touching } from './sessions.ts';
 import type { InputRecord, OutputRecord, StateChange } from './task.ts';
-import type { Window } from './window.ts';
+import type { Kind, Window } from './window.ts';
 import { windowRows } from './window-rows.ts';
 
 /** Why a record is late: the window that takes nothing any more. */
@@ -60,7 +60,7 @@ export class Windows {
       store: this.#store,
       rememberMs: declaration.rememberMs,
       earlyEveryMs: declaration.emit?.earlyEveryMs ?? 0,
-      putOut: windowRows(declaration, this.#aggregation, this.#store.collected, put),
+      putOut: windowRows(declaration, this.#aggregation, this.#store, put),
     });
   }
 
@@ -82,19 +82,14 @@ export class Windows {
         continue;
       }
       for (let start = ts - (ts % advanceMs); start > ts - ms; start -= advanceMs) {
-        const slot = series?.slots[size];
-        let window = slot?.last;
-        if (window === undefined || window.start !== start) {
-          window = slot && windowAt(slot, start);
-          if (window === undefined) {
-            if (start + ms <= this.#closedUntil(series, size, origin)) {
-              this.#tooLate(name, ts, start, start + ms, origin, value, record);
-              continue;
-            }
-            series ??= this.#begin(name, value, origin);
-            window = this.#open(series, size, start);
+        let window = series === undefined ? -1 : this.#store.windowAt(series, size, start);
+        if (window < 0) {
+          if (start + ms <= this.#closedUntil(series, size, origin)) {
+            this.#tooLate(name, ts, start, start + ms, origin, value, record);
+            continue;
           }
-          series!.slots[size]!.last = window;
+          series ??= this.#begin(name, value, origin);
+          window = this.#open(series, size, start);
         }
         this.#collect(window, ts, record.offset);
         this.#closing.touched(window);
@@ -112,47 +107,47 @@ export class Windows {
     origin: Origin,
     record: InputRecord,
   ): Series | undefined {
+    const store = this.#store;
     const gapMs = this.#kinds[size]!.ms;
-    const slot = known?.slots[size];
-    const last = slot?.last;
-    const isLast = last !== undefined && isInside(last, ts, gapMs);
-    const near = slot === undefined || isLast ? [] : touching(slot, ts, gapMs);
-    const inside = isLast ? last : near.find((session) => isInside(session, ts, gapMs));
+    const near = known === undefined ? [] : touching(store, known, size, ts, gapMs);
+    const inside = near.find((session) => isInside(store, session, ts, gapMs));
     if (inside !== undefined) {
-      slot!.last = inside;
       this.#collect(inside, ts, record.offset);
       this.#closing.touched(inside);
       return known;
     }
     // It might reach one that is forgotten, even where it touches one that is not.
-    if (this.#isSessionOver(slot, ts, gapMs, origin)) {
+    if (this.#isSessionOver(known, size, ts, gapMs, origin)) {
       this.#tooLate(name, ts, ts, ts + gapMs, origin, value, record);
       return known;
     }
     const series = known ?? this.#begin(name, value, origin);
     const keepMs = gapMs + this.#declaration.graceMs;
-    const session = openSession(this.#store, series, size, ts, near, keepMs);
-    growSession(this.#store, session, near, ts + gapMs, keepMs);
+    const session = openSession(store, series, size, ts, near, keepMs);
+    growSession(store, session, near, ts + gapMs, keepMs);
     if (!near.includes(session)) this.#closing.opened(session);
-    series.slots[size]!.last = session;
     this.#collect(session, ts, record.offset);
     this.#closing.schedule(session);
     return series;
   }
 
   /** Whether a session that begins at `ts` is over, or one that it would have belonged to. */
-  #isSessionOver(slot: Slot | undefined, ts: number, gapMs: number, { complete }: Origin): boolean {
-    return ts < (slot?.forgottenUntil ?? 0) || ts + gapMs < complete - this.#declaration.rememberMs;
+  #isSessionOver(series: Series | undefined, size: number, ts: number, gapMs: number, { complete }: Origin): boolean {
+    return ts < this.#forgottenUntil(series, size) || ts + gapMs < complete - this.#declaration.rememberMs;
   }
 
   #collect(window: Window, ts: number, offset: number): void {
-    this.#store.collected.add(window.row, this.#inputs, ts, offset);
+    this.#store.collected.add(window, this.#inputs, ts, offset);
     this.#store.changed(window);
   }
 
   /** Up to where a series takes no new windows. */
   #closedUntil(series: Series | undefined, size: number, origin: Origin): number {
-    return Math.max(series?.slots[size]?.forgottenUntil ?? 0, origin.complete - this.#declaration.rememberMs);
+    return Math.max(this.#forgottenUntil(series, size), origin.complete - this.#declaration.rememberMs);
+  }
+
+  #forgottenUntil(series: Series | undefined, size: number): number {
+    return series === undefined ? 0 : this.#store.forgottenUntil(series, size);
   }
 
   #tooLate(
@@ -188,12 +183,9 @@ export class Windows {
   }
 
   #open(series: Series, size: number, start: number): Window {
-    const { complete } = series.origin;
+    const { complete } = this.#store.originOf(series);
     const end = start + this.#kinds[size]!.ms;
-    const window = this.#store.createWindow(
-      series,
-      this.#store.span(size, start, Math.max(end, complete) + this.#declaration.graceMs),
-    );
+    const window = this.#store.createWindow(series, size, start, Math.max(end, complete) + this.#declaration.graceMs);
     this.#closing.opened(window);
     return window;
   }

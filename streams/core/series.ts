@@ -29,7 +29,7 @@ export class SeriesStore {
   readonly #names: string[] = [];
   readonly #origins: Origin[] = [];
   readonly #columns: (readonly unknown[] | undefined)[] = [];
-  /** Windows of each series and size in the order of their starts. Replaced, not changed: an array that grows takes room for sixteen more. */
+  /** Windows of each series and size in the order of their starts. Replaced, not changed. */
   readonly #lists: (readonly Window[])[] = [];
   #changedSeries: Series[] = [];
   #changedWindows: Window[] = [];
@@ -165,9 +165,10 @@ export class SeriesStore {
     this.collected.create(window, saved);
     const place = this.#place(series, size);
     const list = this.#lists[place]!;
-    // Most begin after all others.
-    const latest = list.length === 0 || this.windows.start(list[list.length - 1]!) < start;
-    this.#lists[place] = latest ? [...list, window] : list.toSpliced(this.placeOf(list, start), 0, window);
+    // Most begin after all others. Neither `push` nor a spread: both take room for sixteen more.
+    const { length } = list;
+    const isLatest = length === 0 || this.windows.start(list[length - 1]!) < start;
+    this.#lists[place] = list.toSpliced(isLatest ? length : this.placeOf(list, start), 0, window);
     this.#count(series, 1);
     return window;
   }

@@ -48,6 +48,7 @@ test('InfluxDB is told by its address and a token; files are found from the conf
 test.each([
   ['', 'stores: { influx: { url: "http://127.0.0.1:8086", tokenFile: t } }', 'kafka.passwordFiles.stores'],
   [', stores: st', 'stores: { influx: { url: "influx:8086", tokenFile: t } }', 'stores.influx.url'],
+  ['', 'health: { askBrokers: 1s }', 'health.askBrokers'],
   [', stores: st', 'stores: { influx: { url: "http://h" } }', 'stores.influx.tokenFile'],
   [', stores: st', 'stores: { influx: { url: "http://h", tokenFile: t, maxSeries: 0 } }', 'stores.influx.maxSeries'],
 ])('what cannot work is refused by its path (%s %s)', (passwords, rest, path) => {

@@ -40,7 +40,7 @@ export const HubConfig = z.strictObject({
   health: z
     .strictObject({
       askBrokers: duration
-        .pipe(z.number().min(1_000, 'must be at least 1s'))
+        .pipe(z.number().min(5_000, 'must be at least 5s, as often as the hub tells of itself'))
         .default(30_000)
         .describe('How often the brokers are asked how they are, over new connections.'),
     })

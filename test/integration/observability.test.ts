@@ -44,7 +44,7 @@ beforeAll(async () => {
       ...{ groupWait: '1s', groupInterval: '1s' },
       channels: [{ name: 'hook', kind: 'webhook', url: receiver.url, match: ['rule=device-silent'] }],
     },
-    health: { askBrokers: '1s' },
+    health: { askBrokers: '5s' },
     page: { port: 0 },
     sources: { transactions: [{ name: 'bank', file: join(dir, 'transactions.jsonl') }] },
   };

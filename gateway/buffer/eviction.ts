@@ -37,13 +37,13 @@ export class Evictor {
     this.#handedOut[lane] = Math.max(this.#handedOut[lane]!, sequence);
   }
 
-  /** Gives up what was stored before `limit`; true if there was any. */
-  evictOlderThan(limit: number, state: State): boolean {
+  /** Gives up what was stored before `limit`, until `enough()` is for now; true if there was any. */
+  evictOlderThan(limit: number, enough: () => boolean, state: State): boolean {
     let any = false;
     for (const lane of ORDER) {
       const head = this.#sql.head.get(rowOf(lane, this.#handedOut[lane]!), endOf(lane));
       if (head && (head.stored as number) < limit) {
-        while (this.#evictStep(lane, limit, OLD, state)) any = true;
+        while (!enough() && this.#evictStep(lane, limit, OLD, state)) any = true;
       }
     }
     return any;

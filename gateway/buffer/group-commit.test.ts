@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { GroupCommit } from './group-commit.ts';
 import { Store } from './store.ts';
-import { folder, message, optionsFor, TestClock } from './testing.ts';
+import { folder, HOUR, message, optionsFor, reading, TestClock } from './testing.ts';
 
 /** Commits on a clock that the test moves: a commit takes no time on it. */
 function open() {
@@ -17,7 +17,8 @@ function open() {
     ],
   });
   const dir = folder({ inMemory: true });
-  const store = new Store(optionsFor(dir.path), new TestClock());
+  const clock = new TestClock();
+  const store = new Store(optionsFor(dir.path, { maxBytes: 4 * 1024 * 1024, maxAgeMs: HOUR }), clock);
   const groups: number[] = [];
   const commits = new GroupCommit({
     store,
@@ -31,7 +32,7 @@ function open() {
     dir[Symbol.dispose]();
     vi.useRealTimers();
   });
-  return { commits, groups, store };
+  return { commits, groups, store, clock };
 }
 
 test('what has come is committed at once, and what comes during a commit makes the next group', async () => {
@@ -61,4 +62,15 @@ test('a release rides along with the next commit, or has its own soon', async ()
   await vi.advanceTimersByTimeAsync(300);
   expect(released).toBe(2);
   expect(store.status().readings).toBe(0);
+});
+
+test('what must be given up in several commits needs nobody to send anything in between', async () => {
+  const { commits, store, clock } = open();
+  commits.submit(Array.from({ length: 100 }, () => ({ entries: Array(80).fill(reading('x'.repeat(100))) })));
+  await vi.advanceTimersByTimeAsync(50);
+  expect(store.status().readings).toBe(8_000);
+  clock.now += 2 * HOUR;
+  commits.submit([message('new')]);
+  await vi.advanceTimersByTimeAsync(50);
+  expect(store.status()).toMatchObject({ counts: { evicted: 8_000 }, readings: 2 });
 });

@@ -111,6 +111,7 @@ export class GroupCommit {
     this.#due = Number.POSITIVE_INFINITY;
     if (this.#ended) return;
     if (this.#waiting.length > 0) this.#scheduleWaiting();
+    else if (this.#store.behind && !this.#trouble) this.#schedule(0);
     else this.#shrink();
     if (this.#releases.size > 0) this.#schedule(RETRY_AFTER_MS);
   }

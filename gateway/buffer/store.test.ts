@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { bytesOf } from './sizes.ts';
 import { open, Store } from './store.ts';
 import {
   folder,
@@ -316,3 +317,52 @@ test.each(['reject-new', 'drop-oldest'] as const)(
     again.close();
   },
 );
+
+test('what is too old all at once is given up in parts: the files stay below their bytes, and new readings get in', () => {
+  using dir = folder({ inMemory: true });
+  const clock = new TestClock();
+  const maxBytes = 16 * 1024 * 1024;
+  const options = optionsFor(dir.path, { maxBytes, maxAgeMs: HOUR, liveWithinMs: 1e12 });
+  const store = new Store(options, clock);
+  const entries = Array.from({ length: 100 }, () => reading('x'.repeat(100)));
+  for (let n = 0; n < 600; n++) {
+    store.commit([{ entries }], none);
+    store.checkpoint();
+  }
+  clock.now += 2 * HOUR;
+  let commits = 0;
+  do {
+    expect(outcomesOf(store.commit([message('new')], none))).toEqual(['stored']);
+    expect(store.status().bytes).toBeLessThanOrEqual(maxBytes);
+    store.checkpoint();
+    commits++;
+  } while (store.behind);
+  expect(commits).toBeGreaterThan(3);
+  expect(store.status().counts.evicted).toBe(60_000);
+  expect(store.status().lanes.live).toBe(commits + 1);
+  store.close();
+});
+
+test('a buffer that is given less room gives up what no longer fits in parts, each a small journal', () => {
+  using dir = folder({ inMemory: true });
+  const clock = new TestClock();
+  const of = (mib: number) => optionsFor(dir.path, { maxBytes: mib * 1024 * 1024, whenFull: 'drop-oldest' });
+  const large = new Store(of(32), clock);
+  const entries = Array.from({ length: 100 }, () => reading('x'.repeat(100)));
+  for (let n = 0; n < 600; n++) {
+    large.commit([{ entries }], none);
+    large.checkpoint();
+  }
+  large.close();
+  const small = new Store(of(4), clock);
+  let outcome: string | undefined;
+  do {
+    [outcome] = outcomesOf(small.commit([message('new')], none));
+    expect(bytesOf(`${dir.path}/buffer.db-wal`)).toBeLessThan(2 * 1024 * 1024);
+    small.checkpoint();
+  } while (small.behind);
+  expect(outcome).toBe('stored');
+  const { acknowledged, evicted } = small.status().counts;
+  expect(acknowledged - evicted).toBeLessThan(40_000);
+  small.close();
+});

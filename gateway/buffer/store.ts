@@ -48,6 +48,7 @@ export class Store {
   >;
   #state: State;
   #full = false;
+  #behind = false;
   #noted: boolean;
   /** Per lane, up to where `peek` has read without a hole. */
   readonly #shown = [0, 0, 0];
@@ -100,7 +101,7 @@ export class Store {
     const before = JSON.stringify(this.#state);
     this.#sql.begin.run();
     try {
-      let changed = this.#evictor.evictOlderThan(this.#ages.now() - this.#options.maxAgeMs, this.#state);
+      let changed = this.#evictOld();
       for (const [lane, sequence] of releases) changed = this.#release(lane, sequence) || changed;
       const { outcomes, wrote } = this.#store(submissions);
       changed ||= wrote;
@@ -166,6 +167,14 @@ export class Store {
     return head !== undefined && now - head.stored > this.#options.liveWithinMs;
   }
 
+  #evictOld(): boolean {
+    const down = this.#pagesInUse() * PAGE_BYTES - this.#walLimit;
+    const enough = () => this.#pagesInUse() * PAGE_BYTES <= down;
+    const any = this.#evictor.evictOlderThan(this.#ages.now() - this.#options.maxAgeMs, enough, this.#state);
+    this.#behind = any && enough();
+    return any;
+  }
+
   /** Gives up old records for new ones, if that is the policy, and ids beyond their share; true if there were any. */
   #makeRoom(submissions: readonly Submission[]): boolean {
     const accepting = this.#pageLimit * ACCEPT_AGAIN;
@@ -176,7 +185,10 @@ export class Store {
       if (used + wanted > this.#pageLimit) {
         const spare = Math.min(this.#pageLimit / 16, 1024 * 1024);
         const target = Math.max(0, this.#pageLimit - wanted - spare);
-        return this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= target, this.#state) || forgot;
+        const most = used - Math.max(this.#walLimit, wanted + spare);
+        this.#behind ||= most > target;
+        const down = Math.max(target, most);
+        return this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= down, this.#state) || forgot;
       }
     } else if (used <= accepting) this.#full = false;
     return forgot;
@@ -222,6 +234,14 @@ export class Store {
   /** Whether submissions are refused until there is room again. */
   get full(): boolean {
     return this.#full;
+  }
+
+  /**
+   * Whether the last commit gave up as much as it may and the next one should follow: all at once, after a long time without power or with a smaller
+   * `maxBytes`, would write as much to the journal as the database has, and take longer than a watchdog waits.
+   */
+  get behind(): boolean {
+    return this.#behind;
   }
 
   /** Counts submissions that were refused without being tried. */

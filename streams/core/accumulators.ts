@@ -26,6 +26,11 @@ export function isNumber(value: unknown): value is number {
   return Number.isFinite(value);
 }
 
+/** A value as text. Records of strangers hold objects that cannot be made into one otherwise: `{"toString": 1}`. */
+export function textOf(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
 /** One of numbers alone: it can be kept in cells of a table, and taken from there when it is needed. */
 export interface Numeric extends Accumulator {
   read(cells: Float64Array, at: number): void;

@@ -1,4 +1,4 @@
-import type { Accumulator } from './accumulators.ts';
+import { type Accumulator, textOf } from './accumulators.ts';
 
 /** 4,096 registers: a standard error of 1.04 / √4096 = 1.6 %. */
 const INDEX_BITS = 12;
@@ -31,7 +31,7 @@ export class Distinct implements Accumulator {
 
   add(value: unknown): void {
     if (value === null) return;
-    const text = String(value);
+    const text = textOf(value);
     const high = hash(text, 0x9e3779b9);
     const low = hash(text, 0x7f4a7c15);
     const rest = (high << INDEX_BITS) >>> 0;

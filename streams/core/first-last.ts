@@ -1,6 +1,6 @@
-import { type Accumulator, isNumber } from './accumulators.ts';
+import { type Accumulator, isNumber, textOf } from './accumulators.ts';
 
-type Scalar = string | number | boolean;
+type Scalar = string | number | boolean | object;
 /** Time, offset and value. Without an offset: as written before offsets were kept. */
 type Saved = [ts: number, offset: number, value: Scalar] | [ts: number, value: Scalar];
 
@@ -23,7 +23,9 @@ abstract class Placed implements Accumulator {
   protected compare(value: Scalar, ts: number, offset: number): number {
     if (ts !== this.ts) return ts - this.ts;
     if (offset !== this.offset) return offset - this.offset;
-    return value < this.value! ? -1 : 1;
+    const known = this.value!;
+    if (typeof value === typeof known && typeof value !== 'object') return value < known ? -1 : 1;
+    return textOf(value) < textOf(known) ? -1 : 1;
   }
 
   protected set(value: Scalar, ts: number, offset: number): void {

@@ -4,6 +4,7 @@ import { Bench, Lives } from '../testing/index.ts';
 import {
   compile,
   count,
+  distinct,
   field,
   from,
   gte,
@@ -15,6 +16,7 @@ import {
   replace,
   share,
   sumDecimal,
+  top,
 } from './index.ts';
 
 const T = Date.UTC(2026, 10, 2, 12);
@@ -214,6 +216,25 @@ test('a record with something that cannot be added up counts nowhere', () => {
     { code: 'JOB_FAILED', reason: expect.stringContaining('Invalid number') },
   ]);
   expect(bench.take('web.requests.10s')).toMatchObject([{ count: 2, sum: '4' }]);
+});
+
+test('a value that cannot be made into a text otherwise counts as its JSON, and not for one aggregate only', () => {
+  const plan = from<{ x: object }>(TOPICS.webRequests, { trusted: true }).windows({
+    by: { ip: field('clientIp') },
+    sizes: [{ ms: SECOND, to: TOPICS.webRequests10s }],
+    select: { count: count(), different: distinct(field('x')), last: last(field('x')), often: top(field('x'), 1) },
+  });
+  const lives = new Lives(compile(job('test', plan))[0]!);
+  const odd = { toString: 'a', valueOf: 1 };
+  for (const x of [odd, 5, odd, { ...odd, more: true }])
+    lives.process('web.requests', request(1, { x }), { key: 'k', appendedAt: T, offset: 0 });
+  lives.restart();
+  lives.process('web.requests', request(100, { x: '' }), { key: 'k', appendedAt: T + 100 * SECOND });
+  const out = lives.takeAll();
+  expect(out.get('dead-letters')).toBeUndefined();
+  expect(out.get('web.requests.10s')).toMatchObject([
+    { count: 4, different: 3, last: odd, often: [{ value: JSON.stringify(odd), count: 2 }] },
+  ]);
 });
 
 test('a process that emits what Kafka would refuse costs only its record', () => {

@@ -1,4 +1,4 @@
-import type { Accumulator } from './accumulators.ts';
+import { type Accumulator, textOf } from './accumulators.ts';
 
 /** How many values are counted at a time. */
 export const COUNTERS = 512;
@@ -38,7 +38,7 @@ export class Top implements Accumulator {
 
   add(value: unknown): void {
     if (value === null) return;
-    const text = String(value).slice(0, LONGEST);
+    const text = textOf(value).slice(0, LONGEST);
     const known = this.#counters.get(text);
     if (known !== undefined) {
       known.count++;

@@ -20,7 +20,9 @@ import {
   variance,
 } from './aggregates.ts';
 import { compileAggregates } from './aggregation.ts';
+import { Distinct } from './distinct.ts';
 import { field, gte } from './expressions.ts';
+import { Quantiles } from './quantiles.ts';
 
 const x = field('x');
 const all: Record<string, Aggregate> = {
@@ -152,6 +154,61 @@ test('quantiles are within 1 % of the true value', () => {
       },
     ),
   );
+});
+
+test('quantiles of values from the least to the greatest, of either sign, count each value once, in parts and after a restart', () => {
+  const wide = fc.tuple(
+    fc.integer({ min: -300, max: 300 }),
+    fc.double({ min: 1, max: 9.9, noNaN: true }),
+    fc.boolean(),
+  );
+  const value = fc.oneof(
+    { weight: 9, arbitrary: wide.map(([power, of, minus]) => (minus ? -of : of) * 10 ** power) },
+    { weight: 1, arbitrary: fc.constantFrom(0, Number.MAX_VALUE, -Number.MAX_VALUE) },
+  );
+  const values = fc.array(value, { maxLength: 40 });
+  const of = (list: readonly number[], into = new Quantiles()) => {
+    for (const one of list) into.add(one);
+    return into;
+  };
+  fc.assert(
+    fc.property(values, values, (a, b) => {
+      const all = of([...a, ...b]);
+      const [positive, negative, zeroes] = all.save() as [number[], number[], number];
+      const counted = [...positive, ...negative].filter((_, i) => i % 2 === 1).reduce((sum, n) => sum + n, zeroes);
+      expect(counted).toBe(a.length + b.length);
+      expect(of(b, Quantiles.load(JSON.parse(JSON.stringify(of(a).save())))).save()).toEqual(all.save());
+      const merged = of(a);
+      merged.merge(of(b));
+      expect(merged.save()).toEqual(all.save());
+      const sorted = [...a, ...b].sort((x, y) => x - y);
+      if (sorted.length === 0) return;
+      const greatest = sorted.at(-1)!;
+      if (greatest > 0 && greatest < 1e308) expect(Math.abs(all.at(1)! / greatest - 1)).toBeLessThanOrEqual(0.010_001);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('distinct values of parts are as many as of the whole, few or many', () => {
+  const of = (from: number, to: number) => {
+    const seen = new Distinct();
+    for (let n = from; n < to; n++) seen.add(`value ${n}`);
+    return seen;
+  };
+  for (const [a, b] of [
+    [10, 20],
+    [10, 900],
+    [900, 910],
+    [900, 1_900],
+    [9_000, 9_010],
+    [9_000, 20_000],
+  ] as const) {
+    for (const merged of [of(0, a), Distinct.load(JSON.parse(JSON.stringify(of(0, a).save())))]) {
+      merged.merge(of(a >> 1, b));
+      expect(merged.estimate()).toBe(of(0, b).estimate());
+    }
+  }
 });
 
 test('variance is that of the whole population, even far from zero', () => {

@@ -1,12 +1,19 @@
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
 import { type Accumulator, isNumber } from './accumulators.ts';
 
-type Sketch = LogCollapsingLowestDenseDDSketch;
+/** So many bins are kept of each sign. */
+const BINS = 2_048;
+
+type Store = LogCollapsingLowestDenseDDSketch['store'];
+
+function emptySketch(): LogCollapsingLowestDenseDDSketch {
+  return new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: 0.01, binLimit: BINS });
+}
 
 /** Keys and counts of a store's bins that hold anything, in turn. */
 type Bins = number[];
 
-function saveBins(store: Sketch['store']): Bins {
+function saveBins(store: Store): Bins {
   const bins: Bins = [];
   store.bins.forEach((count, index) => {
     if (count > 0) bins.push(index + store.offset, count);
@@ -14,8 +21,28 @@ function saveBins(store: Sketch['store']): Bins {
   return bins;
 }
 
-function loadBins(store: Sketch['store'], bins: Bins): void {
-  for (let i = 0; i < bins.length; i += 2) store.add(bins[i]!, bins[i + 1]!);
+/**
+ * Adds to a bin, of which the lowest share one where there would be too many. The library does that too, but counts what was in the shared bin before
+ * a second time (2.1.1): it is never left to it.
+ * @returns the store to go on with
+ */
+function addTo(store: Store, key: number, count: number): Store {
+  if (store.count === 0 || key - store.minKey < BINS) {
+    store.add(store.count === 0 ? key : Math.max(key, store.maxKey - BINS + 1), count);
+    return store;
+  }
+  const { store: fewer } = emptySketch();
+  const lowest = key - BINS + 1;
+  const bins = saveBins(store);
+  fewer.add(key, count);
+  for (let i = 0; i < bins.length; i += 2) fewer.add(Math.max(bins[i]!, lowest), bins[i + 1]!);
+  return fewer;
+}
+
+function addBins(store: Store, bins: Bins): Store {
+  let into = store;
+  for (let i = 0; i < bins.length; i += 2) into = addTo(into, bins[i]!, bins[i + 1]!);
+  return into;
 }
 
 /**
@@ -23,27 +50,33 @@ function loadBins(store: Sketch['store'], bins: Bins): void {
  * smaller than that share the lowest bin.
  */
 export class Quantiles implements Accumulator {
-  readonly #sketch: Sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: 0.01 });
+  readonly #sketch = emptySketch();
 
   static load([positive, negative, zeroes]: [Bins, Bins, number]): Quantiles {
     const loaded = new Quantiles();
     const sketch = loaded.#sketch;
-    loadBins(sketch.store, positive);
-    loadBins(sketch.negativeStore, negative);
+    sketch.store = addBins(sketch.store, positive);
+    sketch.negativeStore = addBins(sketch.negativeStore, negative);
     sketch.zeroCount = zeroes;
     sketch.count = sketch.store.count + sketch.negativeStore.count + zeroes;
     return loaded;
   }
 
   add(value: unknown): void {
-    if (isNumber(value)) this.#sketch.accept(value);
+    if (!isNumber(value)) return;
+    const sketch = this.#sketch;
+    const { mapping } = sketch;
+    if (value > mapping.minPossible) sketch.store = addTo(sketch.store, mapping.key(value), 1);
+    else if (value < -mapping.minPossible) sketch.negativeStore = addTo(sketch.negativeStore, mapping.key(-value), 1);
+    else sketch.zeroCount++;
+    sketch.count++;
   }
 
   merge(other: Quantiles): void {
     // By hand, because the library's own merge forgets the negative values (2.1.1).
     const [mine, theirs] = [this.#sketch, other.#sketch];
-    loadBins(mine.store, saveBins(theirs.store));
-    loadBins(mine.negativeStore, saveBins(theirs.negativeStore));
+    mine.store = addBins(mine.store, saveBins(theirs.store));
+    mine.negativeStore = addBins(mine.negativeStore, saveBins(theirs.negativeStore));
     mine.zeroCount += theirs.zeroCount;
     mine.count += theirs.count;
   }
@@ -55,6 +88,9 @@ export class Quantiles implements Accumulator {
 
   /** @param q 0…1 @returns null where nothing was added */
   at(q: number): number | null {
-    return this.#sketch.count === 0 ? null : this.#sketch.getValueAtQuantile(q);
+    if (this.#sketch.count === 0) return null;
+    // The middle of the bin of the greatest number is beyond all numbers.
+    const value = this.#sketch.getValueAtQuantile(q);
+    return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value));
   }
 }

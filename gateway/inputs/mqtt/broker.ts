@@ -12,6 +12,8 @@ import type { Sessions } from './sessions.ts';
 
 /** Messages of all devices that wait for the disk at a time. */
 const MAX_WAITING = 1_000;
+/** QoS 2 messages of all devices that are not released: as many as the buffer remembers. A device may have all its 65,535, as after an outage. */
+const MAX_UNRELEASED = 131_072;
 /** A device that connects has this long to say who it is. */
 const CONNECT_WITHIN_MS = 10_000;
 const SILENCE_CHECK_MS = 1_000;
@@ -55,7 +57,7 @@ export class Broker {
   readonly #aedes: Aedes;
   readonly #hooks: BrokerHooks;
   readonly #sessions: Sessions;
-  readonly #flow = new Flow(MAX_WAITING);
+  readonly #flow = new Flow(MAX_WAITING, MAX_UNRELEASED);
   readonly #connections = new Set<DeviceConnection>();
   readonly #ofClient = new WeakMap<Client, DeviceConnection>();
   readonly #byId = new Map<string, DeviceConnection>();

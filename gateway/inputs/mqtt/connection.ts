@@ -26,8 +26,6 @@ import { leaveUnread, readOn } from './unread.ts';
 const FIRST_BYTE = 0x10;
 /** What acknowledges a message of each QoS. */
 const ACKS = [0, PUBACK, PUBREC] as const;
-/** QoS 2 messages of a connection that the device has not released. */
-const MAX_UNRELEASED = 1_000;
 
 /** Who decides what becomes of a device's messages. */
 export interface ConnectionOwner {
@@ -222,7 +220,7 @@ export class DeviceConnection implements Flowing {
   }
 
   #release(packetId: number): void {
-    this.#unreleased.delete(packetId);
+    if (this.#unreleased.delete(packetId)) this.#flow.letGo(1);
     this.#settle(this.#owner.release(this, packetId), PUBCOMP, packetId);
   }
 
@@ -237,9 +235,8 @@ export class DeviceConnection implements Flowing {
         this.#settle(Promise.resolve('duplicate'), PUBREC, packetId);
         return;
       }
-      if (this.#unreleased.size >= MAX_UNRELEASED) {
-        throw new PacketError('PACKET_MALFORMED', `more than ${MAX_UNRELEASED} QoS 2 messages without a PUBREL`);
-      }
+      if (!this.#flow.hold())
+        throw new PacketError('PACKET_MALFORMED', 'more QoS 2 messages without a PUBREL than fit');
       this.#unreleased.set(packetId, false);
     }
     this.#settle(this.#owner.publish(this, message), ACKS[qos], packetId);
@@ -263,7 +260,7 @@ export class DeviceConnection implements Flowing {
     const all = this.#pending;
     while (this.#answered < all.length && all[this.#answered]!.settled) {
       const { type, packetId } = all[this.#answered++]!;
-      if (type === PUBREC) this.#unreleased.set(packetId, true);
+      if (type === PUBREC && this.#unreleased.has(packetId)) this.#unreleased.set(packetId, true);
       if (type !== 0) this.#acks.push(ackOf(type, packetId));
     }
     if (this.#answered < all.length && this.#answered < FRAME_WINDOW) return;
@@ -295,6 +292,8 @@ export class DeviceConnection implements Flowing {
   #over(): void {
     this.#state = 'over';
     this.#acks = [];
+    this.#flow.letGo(this.#unreleased.size);
+    this.#unreleased.clear();
     this.#flow.leave(this);
   }
 }

@@ -12,12 +12,27 @@ export interface Flowing {
  */
 export class Flow {
   readonly #limit: number;
+  readonly #mostUnreleased: number;
   readonly #settled = new Set<Flowing>();
   readonly #blocked = new Set<Flowing>();
   #waiting = 0;
+  #unreleased = 0;
 
-  constructor(limit: number) {
+  /** `mostUnreleased`: QoS 2 messages of all connections that their devices have not released. */
+  constructor(limit: number, mostUnreleased: number) {
     this.#limit = limit;
+    this.#mostUnreleased = mostUnreleased;
+  }
+
+  /** One more QoS 2 message that is not released; false where there are too many. */
+  hold(): boolean {
+    if (this.#unreleased >= this.#mostUnreleased) return false;
+    this.#unreleased++;
+    return true;
+  }
+
+  letGo(count: number): void {
+    this.#unreleased -= count;
   }
 
   get hasRoom(): boolean {

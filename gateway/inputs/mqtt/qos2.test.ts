@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openBuffer } from '../../buffer/index.ts';
 import { RawClient } from './testing.ts';
 
@@ -59,7 +59,7 @@ async function kept(dir: string): Promise<number[]> {
     liveWithinMs: 3_600_000,
   } as const;
   const buffer = await openBuffer(options);
-  const stored = await buffer.peek('live', 0, { records: 1_000, bytes: 1_000_000 });
+  const stored = await buffer.peek('live', 0, { records: 10_000, bytes: 1_000_000 });
   await buffer.close();
   return stored.map(({ value }) => JSON.parse(value).value);
 }
@@ -158,6 +158,21 @@ test('within a connection a repeat is answered again, once its message is on dis
   await client.next('pubrec');
   await gateway.kill();
   expect(await kept(dir)).toEqual([1, 2]);
+});
+
+test('a device may send thousands at once before it releases the first, as after an outage', async () => {
+  const dir = folder();
+  const gateway = gatewayIn(dir);
+  const { client } = await connect(await gateway.start());
+  const ids = Array.from({ length: 3_000 }, (_, n) => n + 1);
+  for (const id of ids) client.publish(2, id, { payload: `${id}` });
+  const answered = (cmd: string) => client.received.filter((packet) => packet.cmd === cmd).length;
+  await vi.waitFor(() => expect(answered('pubrec')).toBe(ids.length));
+  for (const messageId of ids) client.send({ cmd: 'pubrel', messageId });
+  await vi.waitFor(() => expect(answered('pubcomp')).toBe(ids.length));
+  expect(client.closed).toBe(false);
+  await gateway.kill();
+  expect(await kept(dir)).toEqual(ids);
 });
 
 /** The sending side of QoS 2 as the standard wants it: what is not finished is taken up again, in order, on the next connection. */

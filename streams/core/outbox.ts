@@ -58,6 +58,12 @@ export class Outbox {
     this.refuse(topic, record, 'JOB_FAILED', error instanceof Error ? error.message : String(error));
   }
 
+  /** A declared function threw at a tick, for one series: the others go on. */
+  tickFailed(series: string, error: unknown): void {
+    const reason = `at a tick: ${error instanceof Error ? error.message : String(error)}`;
+    this.#letter(`${this.#step}:${series.slice(0, 256)}`, 'JOB_FAILED', reason, null, this.#now);
+  }
+
   /** Puts a record into `late`. What a join made has no bytes of its own: then its value as it is. */
   late(topic: string, late: TooLate, value: unknown, record: InputRecord): void {
     const bytes = (record.value ?? encode(value)).toString('base64');

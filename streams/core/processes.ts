@@ -12,9 +12,17 @@ export class Processes {
   readonly #put: (output: OutputRecord) => void;
   readonly #states = new Map<string, unknown>();
   readonly #changed = new Set<string>();
+  readonly #onTickFailed: (series: string, error: unknown) => void;
+  /** Series whose last tick failed: it is told once, not each second. */
+  readonly #failing = new Set<string>();
 
-  constructor(declaration: Declaration, put: (output: OutputRecord) => void) {
+  constructor(
+    declaration: Declaration,
+    put: (output: OutputRecord) => void,
+    onTickFailed: (series: string, error: unknown) => void,
+  ) {
     this.#declaration = declaration;
+    this.#onTickFailed = onTickFailed;
     this.#seriesOf = compileExpression(declaration.series);
     this.#put = put;
   }
@@ -38,14 +46,23 @@ export class Processes {
   tick(now: number): void {
     if (this.#declaration.tick === undefined) return;
     for (const [series, before] of this.#states) {
-      const after = this.#declaration.tick(before, now, this.#context(series));
-      if (after !== before) this.#set(series, after);
+      try {
+        const after = this.#declaration.tick(before, now, this.#context(series));
+        if (after !== before) this.#set(series, after);
+        this.#failing.delete(series);
+      } catch (error) {
+        this.#changed.add(series);
+        if (!this.#failing.has(series)) this.#onTickFailed(series, error);
+        this.#failing.add(series);
+      }
     }
   }
 
   #set(series: string, state: unknown): void {
-    if (state === undefined) this.#states.delete(series);
-    else this.#states.set(series, state);
+    if (state === undefined) {
+      this.#states.delete(series);
+      this.#failing.delete(series);
+    } else this.#states.set(series, state);
     this.#changed.add(series);
   }
 

@@ -158,7 +158,7 @@ export class Wiring {
       };
     }
     if (end.kind === 'process') {
-      const processes = new Processes(end, put);
+      const processes = new Processes(end, put, (series, error) => this.#outbox.tickFailed(series, error));
       this.processes.push(processes);
       return (row) => {
         if (!processes.step(row.value, row.ts)) this.#refuseKey(row);

@@ -25,6 +25,12 @@ declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
 }
 
 declare module 'kafkajs/src/network/requestQueue/index.js' {
+  interface SocketRequest {
+    /** By the wall clock, ms. */
+    readonly sentAt: number;
+    readonly requestTimeout: number;
+    timeoutRequest(): void;
+  }
   /** Requests of one connection: on their way, and waiting for room. */
   export default class RequestQueue {
     constructor(options: {
@@ -36,11 +42,19 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
       readonly logger: { debug(message: string, extra?: object): void; warn(message: string, extra?: object): void };
       readonly isConnected: () => boolean;
     });
+    readonly enforceRequestTimeout: boolean;
+    readonly requestTimeout: number;
+    readonly isConnected: () => boolean;
     readonly pending: readonly unknown[];
+    /** By their correlation ids. */
+    readonly inflight: ReadonlyMap<number, SocketRequest>;
     throttleCheckTimeoutId: NodeJS.Timeout | null;
+    requestTimeoutIntervalId: NodeJS.Timeout | undefined;
     push(request: object): void;
+    sendSocketRequest(request: SocketRequest): void;
     fulfillRequest(answer: { correlationId: number; payload: Buffer; size: number }): void;
     scheduleCheckPendingRequests(): void;
+    scheduleRequestTimeoutCheck(): void;
     destroy(): void;
   }
 }

@@ -80,6 +80,25 @@ test('closing settles what was submitted before; afterwards nothing is acknowled
   await expect(buffer.status()).rejects.toThrow(/closed/);
 });
 
+test('a release goes with what is submitted next, or alone a little later', async () => {
+  using dir = folder();
+  const buffer = await openBuffer(optionsFor(dir.path));
+  await Promise.all([1, 2, 3].map((n) => buffer.submit(message(n))));
+  const first = buffer.release('live', 1);
+  expect((await buffer.status()).readings).toBe(3);
+  await buffer.submit(message(4));
+  await first;
+  expect((await buffer.status()).readings).toBe(3);
+  await buffer.release('live', 4);
+  expect((await buffer.status()).readings).toBe(0);
+  await buffer.submit(message(5));
+  void buffer.release('live', 5);
+  await buffer.close();
+  const again = await openBuffer(optionsFor(dir.path));
+  expect((await again.status()).readings).toBe(0);
+  await again.close();
+});
+
 test('a second gateway in the same folder is told so', async () => {
   using dir = folder();
   const buffer = await openBuffer(optionsFor(dir.path));

@@ -7,6 +7,8 @@ import type { Buffer, BufferOptions, BufferStatus, Stored, Submission } from './
 
 /** Submissions under way to the thread; the others wait here, where they cost nothing twice. */
 const IN_FLIGHT = 4000;
+/** A release goes with the next submissions, or alone after this time: losing one only means sending again. */
+const RELEASE_WITHIN_MS = 300;
 
 interface Call {
   readonly resolve: (result: unknown) => void;
@@ -44,6 +46,9 @@ class BufferClient implements Buffer {
   readonly #listeners = new Set<() => void>();
   readonly #restListeners = new Set<(resting: boolean) => void>();
   readonly #calls = new Map<number, Call>();
+  /** Not sent off yet. */
+  #releases: Request[] = [];
+  #releaseTimer: NodeJS.Timeout | undefined;
   #lastCall = 0;
   #queue: Submission[] = [];
   /** Of all submissions not settled yet, oldest first, from `#settled` on. */
@@ -98,7 +103,13 @@ class BufferClient implements Buffer {
   }
 
   async release(lane: Lane, sequence: number): Promise<void> {
-    await this.#call((call) => ({ type: 'release', call, lane: LANES.indexOf(lane), sequence }));
+    await this.#call(
+      (call) => ({ type: 'release', call, lane: LANES.indexOf(lane), sequence }),
+      (request) => {
+        this.#releases.push(request);
+        this.#releaseTimer ??= setTimeout(() => this.#release(), RELEASE_WITHIN_MS);
+      },
+    );
   }
 
   async status(): Promise<BufferStatus> {
@@ -119,19 +130,27 @@ class BufferClient implements Buffer {
     if (!this.#ended) {
       this.#gathering.stop();
       this.#flush(Number.POSITIVE_INFINITY);
+      this.#release();
       this.#ended = new HeadwaterError('BUFFER_CLOSED', 'the buffer is closed');
       this.#post({ type: 'close' });
     }
     await this.#exited;
   }
 
-  #call(request: (call: number) => Request): Promise<unknown> {
+  #call(request: (call: number) => Request, send = (made: Request) => this.#post(made)): Promise<unknown> {
     if (this.#ended) return Promise.reject(this.#ended);
     const call = ++this.#lastCall;
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject });
-      this.#post(request(call));
+      send(request(call));
     });
+  }
+
+  #release(): void {
+    clearTimeout(this.#releaseTimer);
+    this.#releaseTimer = undefined;
+    for (const request of this.#releases) this.#post(request);
+    this.#releases = [];
   }
 
   #post(request: Request): void {
@@ -145,6 +164,7 @@ class BufferClient implements Buffer {
     const going = this.#heldUp ? this.#queue.splice(0, room) : this.#queue;
     if (going === this.#queue) this.#queue = [];
     this.#inFlight += going.length;
+    if (this.#releases.length > 0) this.#release();
     this.#post({ type: 'submit', submissions: packSubmissions(going) });
   }
 
@@ -178,7 +198,7 @@ class BufferClient implements Buffer {
   #settle(outcomes: Uint8Array, last: readonly number[]): void {
     this.#inFlight -= outcomes.length;
     // Before they are told: what a device sends as soon as it has its answer is submitted by whoever tells it.
-    this.#gathering.answered();
+    this.#gathering.answered(outcomes.length);
     for (const code of outcomes) this.#unsettled[this.#settled++]!.settle(OUTCOMES[code]!);
     if (this.#settled > this.#unsettled.length / 2) {
       this.#unsettled.splice(0, this.#settled);
@@ -206,6 +226,8 @@ class BufferClient implements Buffer {
   #end(error: HeadwaterError): void {
     this.#ended = error;
     this.#queue = [];
+    this.#releases = [];
+    clearTimeout(this.#releaseTimer);
     const unsettled = this.#unsettled.splice(0).slice(this.#settled);
     this.#settled = 0;
     for (const settlement of unsettled) settlement.settle('refused');

@@ -15,10 +15,12 @@ function open() {
   let onWake = () => {};
   const gathering = new Gathering(
     () => {
-      groups.push(waiting);
+      if (waiting === 0) return;
+      const size = waiting;
+      groups.push(size);
       waiting = 0;
       setTimeout(() => {
-        gathering.answered();
+        gathering.answered(size);
         onAnswer();
       }, ANSWER_MS);
     },
@@ -39,9 +41,9 @@ function open() {
     }
     return groups.length;
   };
-  /** A load so steady that small groups wait, whose last has just been answered. */
+  /** A load so steady that small groups wait, whose last has just been answered; too thin to tell that nobody waits for answers. */
   const steady = async () => {
-    await every(10, 600);
+    await every(50, 250);
     while (waiting > 0) await vi.advanceTimersByTimeAsync(1);
     await vi.advanceTimersByTimeAsync(ANSWER_MS);
     groups.length = 0;
@@ -111,6 +113,45 @@ test('while a group waits the inputs rest, and what they read at its end goes wi
   expect([rests, groups]).toEqual([[true], []]);
   await vi.advanceTimersByTimeAsync(10);
   expect([rests, groups]).toEqual([[true, false], [2]]);
+});
+
+test('where nobody waits for answers the inputs rest from one group to the next, but for a look now and then', async () => {
+  const { groups, rests, add, steady, woken, answered } = open();
+  await steady();
+  await vi.advanceTimersByTimeAsync(50);
+  // Twenty in 250 ms, which lie unread, and one soon after each answer.
+  woken(() => {
+    for (let n = 0; n < 20; n++) add();
+  });
+  answered(() => {
+    if (rests.at(-1) === false) setTimeout(add, 5);
+  });
+  add();
+  await vi.advanceTimersByTimeAsync(250 + ANSWER_MS + 5 + 20 + 5);
+  expect([groups, rests]).toEqual([[21], [true, false, true]]);
+  await vi.advanceTimersByTimeAsync(250 * 7);
+  expect(groups).toEqual([21, 21, ...Array(6).fill(20)]);
+  expect(rests.at(-1)).toBe(true);
+  await vi.advanceTimersByTimeAsync(250 + ANSWER_MS);
+  expect(rests.at(-1)).toBe(false);
+  await vi.advanceTimersByTimeAsync(600);
+  expect(rests.at(-1)).toBe(true);
+  // A rest that brings nothing is the last.
+  woken(() => {});
+  await vi.advanceTimersByTimeAsync(600);
+  expect(rests.at(-1)).toBe(false);
+});
+
+test('many devices that wait for each answer before they go on are not taken for such', async () => {
+  const { groups, add, steady, answered } = open();
+  await steady();
+  answered(() => {
+    for (let device = 0; device < 20; device++) add();
+  });
+  for (let device = 0; device < 20; device++) add();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(groups.length).toBeGreaterThan(40);
+  expect(groups.at(-1)).toBe(20);
 });
 
 test('nobody rests where more comes than a trickle', async () => {

@@ -12,6 +12,10 @@ const PATIENCE_MS = 250;
 const REPLY_MS = 10;
 /** If so, and if no more comes in the second half of this time, it is all that there will be. */
 const QUIET_MS = 20;
+/** Where so many were answered, and fewer than a quarter of that came until it was quiet, nobody waits for answers: … */
+const MANY = 8;
+/** … so many of the next groups gather at rest from the start, and then it is looked at again. */
+const TRUSTED = 7;
 /** Submissions a second from which on nobody rests: a large group has come together before it would be over. */
 const BUSY = 150;
 const LOOK_BACK_MS = 1000;
@@ -23,11 +27,14 @@ export class Gathering {
   readonly #trickle = new Trickle(performance.now());
   #size = 0;
   #urgent = false;
-  #firstAt = 0;
   #latestAt = 0;
+  /** When what waits, or will wait, goes at the latest. */
+  #due = 0;
   /** Whether the first that waits may be what a device sends when it has its answer. */
   #isReply = false;
   #answeredAt = Number.NEGATIVE_INFINITY;
+  #answered = 0;
+  #trusted = 0;
   /** Submissions since `#countedFrom`, and how many a second they were before. */
   #counted = 0;
   #countedFrom = Number.NEGATIVE_INFINITY;
@@ -39,7 +46,8 @@ export class Gathering {
 
   /**
    * `go` sends off what waits, as far as there is room for it; what is left goes when something was answered. `onRest` is told when a group begins to
-   * wait, from when on nobody needs to know what else belongs to it, and when that is wanted, which is just before it goes.
+   * wait (or, where nobody waits for answers, when the one before it has gone), from when on nobody needs to know what else belongs to it, and when that
+   * is wanted, which is just before it goes.
    */
   constructor(go: () => void, onRest: (resting: boolean) => void = () => {}) {
     this.#go = go;
@@ -50,8 +58,8 @@ export class Gathering {
     const now = performance.now();
     this.#count(now);
     if (this.#size++ === 0) {
-      this.#firstAt = now;
       this.#isReply = now - this.#answeredAt < REPLY_MS;
+      if (this.#timer === undefined) this.#due = now + PATIENCE_MS;
     }
     this.#latestAt = now;
     this.#urgent ||= entries.some(({ alarm }) => alarm);
@@ -59,9 +67,10 @@ export class Gathering {
     else if (this.#timer === undefined) this.#wait(this.#isReply ? QUIET_MS : PATIENCE_MS);
   }
 
-  /** What was sent off is on disk, or refused. */
-  answered(): void {
+  /** So many that were sent off are on disk, or refused. */
+  answered(count: number): void {
     this.#answeredAt = performance.now();
+    this.#answered = count;
   }
 
   /** Nothing goes by itself any more. */
@@ -103,9 +112,13 @@ export class Gathering {
 
   #look(): void {
     const now = performance.now();
-    const left = this.#firstAt + PATIENCE_MS - now;
-    const isAll = this.#isReply && now - this.#latestAt > QUIET_MS / 2;
-    if (left >= 1 && !isAll) this.#wait(left);
+    const left = this.#due - now;
+    if (left >= 1 && this.#isReply && !this.#resting) {
+      const none = this.#answered >= MANY && this.#size < this.#answered / 4;
+      if (none) this.#trusted = TRUSTED;
+      if (none || now - this.#latestAt <= QUIET_MS / 2) this.#wait(left);
+      else this.#leave();
+    } else if (left >= 1) this.#wait(left);
     // What lies unread is read before the group leaves: sockets come before immediates.
     else if (this.#resting) this.#soon();
     else this.#leave();
@@ -118,12 +131,20 @@ export class Gathering {
   }
 
   #leave(): void {
-    if (this.#size < LARGE) this.#trickle.step(performance.now());
+    const now = performance.now();
+    const size = this.#size;
+    if (size > 0 && size < LARGE) this.#trickle.step(now);
     this.stop();
     this.#immediate = undefined;
     this.#timer = undefined;
     this.#size = 0;
     this.#urgent = false;
     this.#go();
+    if (this.#trusted === 0) return;
+    // Where a rest brought nothing, the next one begins with something again.
+    this.#trusted = size === 0 ? 0 : this.#trusted - 1;
+    if (size === 0 || size >= LARGE || this.#rate >= BUSY || !this.#trickle.isSteady(now)) return;
+    this.#due = now + PATIENCE_MS;
+    this.#wait(PATIENCE_MS);
   }
 }

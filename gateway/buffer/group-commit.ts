@@ -9,8 +9,6 @@ const COMMIT_EVERY_MS = 4;
 const EARLY = 250;
 const GROUP = 1000;
 const GROUP_LENGTH = 512 * 1024;
-/** A release rides along with the next commit, or has its own after this time: losing one only means sending again. */
-const RELEASE_WITHIN_MS = 300;
 /** Records grow too old also while nothing arrives. */
 const TIDY_EVERY_MS = 10_000;
 /** After the disk failed, submissions are refused this long before it is tried again. */
@@ -62,10 +60,11 @@ export class GroupCommit {
     this.#scheduleWaiting();
   }
 
+  /** With the next commit, which this asks for. */
   release(lane: number, sequence: number, done: () => void): void {
     this.#releases.set(lane, Math.max(sequence, this.#releases.get(lane) ?? 0));
     this.#released.push(done);
-    this.#schedule(RELEASE_WITHIN_MS);
+    this.#scheduleWaiting();
   }
 
   /** Commits all that waits and ends. */

@@ -72,7 +72,7 @@ export class Store {
       commit: db.prepare('COMMIT'),
       insert: db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?)'),
       saveState: db.prepare('UPDATE state SET json = ?'),
-      peek: db.prepare('SELECT id, kind, value FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT ?'),
+      peek: db.prepare('SELECT id, kind, value FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT +?'),
       count: db.prepare(
         'SELECT count(*) AS records, total(kind = 0) AS readings FROM records WHERE id > ? AND id <= ?',
       ),

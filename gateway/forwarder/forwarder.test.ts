@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { encodedSize, type Producer } from '../../kafka/index.ts';
 import type { Buffer } from '../buffer/index.ts';
 import { startForwarder } from './index.ts';
@@ -84,22 +84,31 @@ test('readings that come one by one gather in batches for as long as they may li
   await forwarder.close();
 });
 
-test('after many small batches in a row the next one gathers, until an alarm comes', async () => {
-  const broker = new Broker();
-  await using it = await bench(broker.open);
-  const limits = { ...it.options.limits, gatherMs: 3_600_000 };
-  const forwarder = startForwarder({ ...it.options, limits });
-  // One after the other for as long as each goes at once: it gathers when many are stored and not one of them goes.
-  let stored = 0;
-  for (let sent = -1, waiting = 0; waiting < 30; waiting = broker.log.length === sent ? waiting + 1 : 0) {
-    sent = broker.log.length;
-    await submit(it.buffer, String(stored++));
-  }
-  expect(broker.batches.length).toBeGreaterThan(50);
-  await submit(it.buffer, 'alarm', true);
-  await vi.waitFor(() => expect(broker.log.length).toBe(stored + 1));
-  await forwarder.close();
-});
+test.each(['an alarm', 'the last quarter of its time with something new in it'])(
+  'after many small batches in a row the next one gathers, until %s comes',
+  async (what) => {
+    const broker = new Broker();
+    await using it = await bench(broker.open);
+    const limits = { ...it.options.limits, gatherMs: 3_600_000 };
+    const forwarder = startForwarder({ ...it.options, limits });
+    // One after the other for as long as each goes at once: it gathers when many are stored and not one of them goes.
+    let stored = 0;
+    for (let sent = -1, waiting = 0; waiting < 30; waiting = broker.log.length === sent ? waiting + 1 : 0) {
+      sent = broker.log.length;
+      await submit(it.buffer, String(stored++));
+    }
+    expect(broker.batches.length).toBeGreaterThan(50);
+    const isAlarm = what === 'an alarm';
+    if (!isAlarm) {
+      const now = performance.now.bind(performance);
+      const later = vi.spyOn(performance, 'now').mockImplementation(() => now() + 0.8 * 3_600_000);
+      onTestFinished(() => later.mockRestore());
+    }
+    await submit(it.buffer, 'more', isAlarm);
+    await vi.waitFor(() => expect(broker.log.length).toBe(stored + 1), { timeout: 30_000 });
+    await forwarder.close();
+  },
+);
 
 test.each<[string, (buffer: Buffer) => PromiseLike<unknown>]>([
   ['an alarm', (buffer) => submit(buffer, 'alarm', true)],

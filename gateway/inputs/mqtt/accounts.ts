@@ -3,8 +3,8 @@ import { promisify } from 'node:util';
 import { HeadwaterError } from '../../../contract/index.ts';
 import type { Rights } from './access.ts';
 
-/** Two at a time, so that devices which come back together take neither 64 MiB nor all of Node's threads. */
-const derive = inTwoRows(promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt));
+/** One at a time: devices which come back together would take 16 MiB each, just when the load begins, and all of Node's threads. */
+const derive = inARow(promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt));
 /** 16 MiB and some 30 ms on a Raspberry Pi: dear for a guesser, bearable when all devices come back at once. */
 const COST = { N: 16_384, r: 8, p: 1 };
 const HASH = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([\w+/=-]+)\$([\w+/=-]+)$/;
@@ -42,13 +42,11 @@ export async function checkPassword(accounts: Accounts, username: string, passwo
 
 const UNKNOWN = `scrypt$${COST.N}$${COST.r}$${COST.p}$${'A'.repeat(22)}==$${'A'.repeat(43)}=`;
 
-function inTwoRows<A extends unknown[], T>(work: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-  const rows: [Promise<unknown>, Promise<unknown>] = [Promise.resolve(), Promise.resolve()];
-  let calls = 0;
+function inARow<A extends unknown[], T>(work: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
   return (...args) => {
-    const row = calls++ % 2;
-    const result = rows[row]!.then(() => work(...args));
-    rows[row] = result.catch(() => {});
+    const result = last.then(() => work(...args));
+    last = result.catch(() => {});
     return result;
   };
 }

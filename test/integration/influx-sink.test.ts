@@ -111,6 +111,46 @@ describe.runIf(wantsInfluxDb())('the InfluxDB sink, with a real Kafka and a real
     for (const [key, value] of expectedPoints(TOPICS.weather.name, good)) expect(stored.get(key)).toBe(value);
   });
 
+  test('whatever names and texts are made of, they are stored as they are; of names, what a line cannot hold as in an address', async () => {
+    const T = Date.UTC(2026, 6, 1);
+    const texts = [
+      'a b,c=d',
+      'say "no"',
+      'back\\slash, and \\',
+      'line\nbreak\r\n',
+      '#',
+      '$' + '{x}',
+      'ä 漢 🌡',
+      ' ',
+      '"',
+      '=',
+      '\\"',
+    ];
+    const records = texts.map((text, i) => ({
+      key: text,
+      value: JSON.stringify({
+        ...{ id: text, source: 'readings', series: text, ts: T + i, value: i, expected: null, score: 1 },
+        ...{ reason: text, detector: 'adaptive' },
+      }),
+    }));
+    await send(bed, 'hub', TOPICS.anomalies.name, records);
+    const sink = start({ groupId: 'stores.hostile', topics: [TOPICS.anomalies.name] });
+    await through(sink, texts.length);
+    await sink.close();
+    expect(sink.status().deadLetters).toEqual({});
+    const rows = await influx.query(
+      'from(bucket: "results") |> range(start: 2026-07-01T00:00:00Z, stop: 2026-07-02T00:00:00Z) |> filter(fn: (r) => r._measurement == "anomalies" and r._field == "reason")',
+    );
+    // An answer in CSV has its own ends of lines.
+    const unix = (text: string) => text.replace(/\r?\n/g, '\n');
+    const found = rows.map((row) => [Date.parse(row._time!) - T, row.series, unix(row._value!)]);
+    const inTag = (text: string) =>
+      text.replace(/[\p{Cc}\\]/gu, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+    expect(found.sort(([a], [b]) => Number(a) - Number(b))).toEqual(
+      texts.map((text, i) => [i, inTag(text), unix(text)]),
+    );
+  });
+
   test('further series than allowed go to dead-letters, once each, with a warning that names the tag that grows', async () => {
     const letters = await collect(bed, TOPICS.deadLetters.name);
     const before = (await letters.toEnd()).length;

@@ -10,7 +10,7 @@ import {
   TOPICS,
   type WebSession,
 } from '../../contract/index.ts';
-import { CONNECT_GROUPS, startConnectWatch } from '../../hub/sinks/index.ts';
+import { CONNECT_GROUPS, planMongo, startConnectWatch } from '../../hub/sinks/index.ts';
 import { openConsumer, openProducer } from '../../kafka/index.ts';
 import { type DocumentBed, openDocumentBed, wantsFerretDb } from '../support/documents.ts';
 import { collect, send, until } from '../support/testbed.ts';
@@ -191,11 +191,15 @@ describe.runIf(wantsFerretDb())('MongoDB through Kafka Connect', () => {
     await letters.toEnd();
     await letters.close();
     expect(letters.records.map(({ value }) => value!.toString())).toEqual(bad);
-    expect(letters.records[0]!.headers).toMatchObject({
-      '__connect.errors.topic': TOPICS.anomalies.name,
-      '__connect.errors.connector.name': 'mongo-anomalies',
-      '__connect.errors.exception.message': expect.stringContaining(''),
-    });
+    for (const { headers } of letters.records)
+      expect(headers).toMatchObject({
+        '__connect.errors.topic': TOPICS.anomalies.name,
+        '__connect.errors.connector.name': 'mongo-anomalies',
+        '__connect.errors.exception.message': expect.stringMatching(/\w/),
+      });
+    const traces = letters.records.map(({ headers }) => String(headers['__connect.errors.exception.stacktrace']));
+    expect(traces[0]).toContain('JsonParseException');
+    for (const trace of traces.slice(1)) expect(trace).toContain('DataException');
 
     const watch = startConnectWatch({
       connect: { url: bed.connect.url },
@@ -247,6 +251,12 @@ describe.runIf(wantsFerretDb())('MongoDB through Kafka Connect', () => {
       '+ index alerts.rule',
       '~ connector mongo-alerts: it was paused and goes on',
     ]);
+    expect(await bed.apply()).toEqual([]);
+    const foreign = { ...bed.config, connect: { ...bed.config.connect, uriFile: '/etc/passwd' } };
+    await expect(planMongo(foreign)).rejects.toMatchObject({
+      code: 'CONNECTORS_INVALID',
+      details: expect.arrayContaining([expect.stringMatching(/^mongo-alerts: connection\.uri: /)]),
+    });
     expect(await bed.apply()).toEqual([]);
     const config = (await bed.rest.config('mongo-alerts'))!;
     const problems = await bed.rest.problems({ ...config, 'tasks.max': 'many' });

@@ -1,13 +1,15 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type kafkajs from 'kafkajs';
 import { HeadwaterError } from '../contract/index.ts';
 import { copartitionedAssigner } from './assigner.ts';
 import { asHeadwaterError, createClient } from './client.ts';
+import type { OnOutOfRange } from './fetch-response.ts';
 import type { FetchedBatch } from './fetched-batch.ts';
 import type { Consumer, ConsumerOptions, IncomingRecord, KafkaSettings, TopicPartition } from './types.ts';
 
 /** Records unpacked at a time, unless a single batch has more. */
 const PART_RECORDS = 1_000;
+const ASK_AGAIN_MS = 1_000;
 
 /**
  * Joins a consumer group. The group notices a member that died after 6 s.
@@ -17,6 +19,16 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
   const client = createClient(settings);
   let mine: number[] = [];
   let memberId: string | undefined;
+  /** Of partitions whose position was not there: where that was, and until it is known what was missed. */
+  const lost = new Map<string, { readonly offset: number; looking?: Promise<void> }>();
+  const onOutOfRange: OnOutOfRange = (at) => {
+    const name = nameOf(at);
+    // Of several such partitions kafkajs heeds one at a time.
+    if (lost.get(name)?.offset === at.offset) return;
+    const entry: { readonly offset: number; looking?: Promise<void> } = { offset: at.offset };
+    lost.set(name, entry);
+    entry.looking = lookWhatIsMissed(at).finally(() => delete entry.looking);
+  };
   const consumer = client.consumer({
     groupId: options.groupId,
     partitionAssigners: [copartitionedAssigner(() => mine)],
@@ -28,6 +40,7 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
     maxBytesPerPartition: options.maxBytesPerPartition ?? 1_048_576,
     maxBytes: 16 * 1_048_576,
     readUncommitted: false,
+    ...(options.onMissed && { rackId: onOutOfRange as unknown as string }),
     allowAutoTopicCreation: false,
     retry: { retries: 5, initialRetryTime: 100, restartOnFailure: async () => false },
   });
@@ -42,15 +55,34 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
     mine = [...new Set(partitions.map((p) => p.partition))];
     const isNewMember = payload.memberId !== memberId;
     memberId = payload.memberId;
+    lost.clear();
     options.onAssigned?.(partitions, isNewMember);
   });
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
     const { topic, partition, batchSize, lastOffset } = payload;
-    if (batchSize === 0) options.onSkipped?.({ topic, partition, next: Number(lastOffset) + 1 });
+    if (batchSize > 0) return;
+    const skipped = () => options.onSkipped?.({ topic, partition, next: Number(lastOffset) + 1 });
+    const looking = lost.get(nameOf(payload))?.looking;
+    if (looking === undefined) skipped();
+    else looking.then(skipped);
   });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!closed) options.onFailed(asHeadwaterError(payload.error, `consumer group ${options.groupId} stopped`));
   });
+
+  async function lookWhatIsMissed({ topic, partition, offset: from }: TopicPartition & { offset: number }) {
+    while (!closed) {
+      try {
+        const low = (await admin.fetchTopicOffsets(topic)).find((end) => end.partition === partition)?.low;
+        // A position beyond the end is of another topic that had this name.
+        if (low !== undefined && Number(low) > from) options.onMissed?.({ topic, partition, from, to: Number(low) });
+        return;
+      } catch {
+        // Nothing of the partition is handed on until this is known.
+        await sleep(ASK_AGAIN_MS);
+      }
+    }
+  }
 
   try {
     await Promise.all([consumer.connect(), admin.connect()]);
@@ -62,6 +94,7 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
       partitionsConsumedConcurrently: 64,
       eachBatch: async ({ batch, resolveOffset, isRunning, isStale }) => {
         const { topic, partition } = batch;
+        await lost.get(nameOf(batch))?.looking;
         for (const part of partsOf(batch)) {
           if (!isRunning() || isStale()) return;
           const { from, next } = part;
@@ -128,6 +161,8 @@ async function untilGroupLoaded(admin: kafkajs.Admin, groupId: string): Promise<
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
+
+const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`;
 
 function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
   return partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));

@@ -1,7 +1,8 @@
-import Fetch, { type FetchProtocol } from 'kafkajs/src/protocol/requests/fetch/index.js';
+import Fetch, { type FetchOptions, type FetchProtocol } from 'kafkajs/src/protocol/requests/fetch/index.js';
 import { HeadwaterError } from '../contract/index.ts';
 import { batchesOf } from './fetched-batch.ts';
-import { type FetchedPartition, hideAborted } from './read-committed.ts';
+import { hideAborted } from './read-committed.ts';
+import type { TopicPartition } from './types.ts';
 
 // kafkajs 2.2.4 makes every record of a fetch at once, with half a dozen objects for each: a fetch of a megabyte that was compressed well takes hundreds.
 // Here a record batch stays as it came until its turn, and passes through kafkajs as one message.
@@ -19,10 +20,34 @@ export function readFetchesByBatch(): void {
     }
     const original = protocol({ version });
     return (options) => {
-      const { request, response, requestTimeout } = original(options);
-      return { request, requestTimeout, response: { parse: response.parse, decode: async (bytes) => decode(bytes) } };
+      const { rackId: onOutOfRange, ...asked } = options;
+      const { request, response, requestTimeout } = original({ ...asked, rackId: '' });
+      const read = async (bytes: Buffer) => {
+        const decoded = decode(bytes);
+        if (typeof onOutOfRange === 'function') tellOutOfRange(decoded, asked.topics, onOutOfRange);
+        return decoded;
+      };
+      return { request, requestTimeout, response: { parse: response.parse, decode: read } };
     };
   };
+}
+
+/**
+ * Called where a fetch began at a position that the broker does not have. kafkajs goes on at the earliest record by itself, and tells nobody where it was.
+ * A consumer is given it as the name of its rack, which no broker gets to see: kafkajs hands that on to each of its fetches.
+ */
+export type OnOutOfRange = (at: TopicPartition & { readonly offset: number }) => void;
+
+const OFFSET_OUT_OF_RANGE = 1;
+
+function tellOutOfRange({ responses }: Decoded, asked: FetchOptions['topics'], tell: OnOutOfRange): void {
+  for (const { topicName: topic, partitions } of responses) {
+    for (const { partition, errorCode } of partitions) {
+      if (errorCode !== OFFSET_OUT_OF_RANGE) continue;
+      const from = asked.find((one) => one.topic === topic)?.partitions.find((one) => one.partition === partition);
+      if (from !== undefined) tell({ topic, partition, offset: Number(from.fetchOffset) });
+    }
+  }
 }
 
 type Decoded = Awaited<ReturnType<FetchProtocol['response']['decode']>>;
@@ -40,7 +65,7 @@ function decode(bytes: Buffer): Decoded {
   return { throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses };
 }
 
-function decodePartition(reader: Reader): FetchedPartition {
+function decodePartition(reader: Reader) {
   const partition = {
     partition: reader.int32(),
     errorCode: reader.int16(),

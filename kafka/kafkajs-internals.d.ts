@@ -10,16 +10,26 @@ declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
         readonly sessionId: number;
         readonly responses: readonly {
           readonly topicName: string;
-          readonly partitions: readonly import('./read-committed.ts').FetchedPartition[];
+          readonly partitions: readonly (import('./read-committed.ts').FetchedPartition & {
+            readonly partition: number;
+            readonly errorCode: number;
+          })[];
         }[];
       }>;
       parse(decoded: object): Promise<object>;
     };
   }
+  export interface FetchOptions {
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string }[];
+    }[];
+    readonly rackId?: string | import('./fetch-response.ts').OnOutOfRange;
+  }
   const Fetch: {
     versions: readonly string[];
     /** Of the given version: what makes a request and reads its answer. */
-    protocol: (of: { readonly version: number }) => (options: object) => FetchProtocol;
+    protocol: (of: { readonly version: number }) => (options: FetchOptions) => FetchProtocol;
   };
   export default Fetch;
 }

@@ -98,6 +98,10 @@ export interface ConsumerOptions {
   readonly onBatch: (batch: IncomingBatch) => Promise<'again' | undefined>;
   /** The position of a partition moved on to `next` over nothing but transaction markers and aborted records. */
   readonly onSkipped?: (at: TopicPartition & { readonly next: number }) => void;
+  /**
+   * Records that this group had yet to read are gone: Kafka kept them no longer. Called before the batches from `to` on; offsets of transaction markers count too.
+   */
+  readonly onMissed?: (at: TopicPartition & { readonly from: number; readonly to: number }) => void;
   /** The consumer stopped for good; open another. */
   readonly onFailed: (error: Error) => void;
   /** Bytes of one partition in one fetch; 1 MiB unless given. */

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DeadLetter, TOPICS, topic } from '../../contract/index.ts';
+import { openMetrics } from '../../hub/health/index.ts';
 import {
   INFLUX_OWN_GROUP,
   type InfluxSink,
   type InfluxSinkOptions,
+  influxPart,
   MEASUREMENTS,
   ownMeasurements,
   startInfluxSink,
@@ -205,5 +207,63 @@ describe.runIf(wantsInfluxDb())('the InfluxDB sink, with a real Kafka and a real
       const i = Number(/room=room (\d)/.exec(key)![1]);
       expect(value).toBe(String(key.includes(' mean ') ? i / 2 : key.includes(' count ') ? i : 0));
     }
+  });
+
+  test('what Kafka deleted while the sink was away is told: how much, of what, and where', async () => {
+    const letters = await collect(bed, TOPICS.deadLetters.name);
+    const before = (await letters.toEnd()).length;
+    const topic = TOPICS.air.name;
+    const groupId = 'stores.away';
+    const air = (key: string, from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => ({
+        key,
+        value: JSON.stringify({
+          parameter: 'pm25',
+          provider: 'x',
+          station: key,
+          unit: 'ug/m3',
+          value: from + i,
+          ts: Date.UTC(2026, 5, 1, 0, from + i),
+        }),
+      }));
+    // Two partitions: one goes on, in the other nothing comes any more.
+    const [goesOn, quiet] = ['station-1', 'station-2'];
+    await send(bed, 'sources', topic, [...air(goesOn, 0, 10), ...air(quiet, 0, 10)]);
+    const first = start({ groupId, topics: [topic] });
+    await through(first, 20);
+    await first.close();
+    expect(first.status().missed).toEqual({});
+    const ends = await bed.admin.offsets(topic);
+    const used = ends.filter(({ high }) => high > 0);
+    expect(used).toHaveLength(2);
+
+    await send(bed, 'sources', topic, [...air(goesOn, 10, 30), ...air(quiet, 10, 30)]);
+    const [one, other] = (await bed.admin.offsets(topic)).filter(({ high }) => high > 0);
+    await bed.admin.deleteRecords({ topic, partition: one!.partition, offset: one!.high });
+    await bed.admin.deleteRecords({ topic, partition: other!.partition, offset: other!.high - 5 });
+    const gone = one!.high - used[0]!.high + other!.high - 5 - used[1]!.high;
+    expect(gone).toBe(55);
+
+    const second = start({ groupId, topics: [topic] });
+    await until('both are told', 60, () => second.status().missed[topic] === gone);
+    await until('the rest is stored', 60, () => second.status().points === 5 && second.status().lag === 0);
+    const metrics = openMetrics();
+    metrics.add(influxPart(() => [second.status()]));
+    expect(await metrics.render()).toContain(`headwater_hub_influx_missed_offsets_total{topic="${topic}"} ${gone}\n`);
+    await second.close();
+    expect(second.status().deadLetters).toEqual({ RECORDS_MISSED: 2 });
+    expect(told.filter((text) => text.startsWith(`Kafka had deleted`))).toHaveLength(2);
+    const found = (await letters.toEnd()).slice(before).map(({ value }) => JSON.parse(String(value)) as DeadLetter);
+    await letters.close();
+    expect(found.map(({ origin }) => origin).sort()).toEqual(
+      used.map(({ partition, high }) => `${topic}/${partition}@${high}`).sort(),
+    );
+
+    // It was told once, and what is read from the position after it is no gap.
+    const third = start({ groupId, topics: [topic] });
+    await send(bed, 'sources', topic, air(goesOn, 40, 3));
+    await through(third, 3);
+    await third.close();
+    expect(third.status().missed).toEqual({});
   });
 });

@@ -1,6 +1,7 @@
 import { CONTRACT_VERSION, type DeadLetter, encode, HEADER, TOPICS } from '../../../contract/index.ts';
 import { type KafkaSettings, type OutgoingRecord, openProducer, type Producer } from '../../../kafka/index.ts';
 import type { Letter } from './mapper.ts';
+import type { Missed } from './queue.ts';
 
 /** Writes to `dead-letters` what is not stored, and why. After a crash it may be told twice. */
 export interface Letters {
@@ -48,4 +49,11 @@ export function openLetters(kafka: KafkaSettings, clock: () => number): Letters 
       await producer?.close();
     },
   };
+}
+
+/** Tells of records that nobody can read any more; its origin is the first of them. */
+export function letterOfMissed({ topic, partition, from, to }: Missed): Letter {
+  const reason = `Kafka had deleted ${to - from} offsets (${from} to ${to - 1}) before they were in InfluxDB: it, or the hub, was away for longer than the topic is kept`;
+  const record = { key: null, value: null, headers: {}, partition, offset: from, appendedAt: 0 };
+  return { code: 'RECORDS_MISSED', reason, from: { topic, partition }, record };
 }

@@ -14,7 +14,7 @@ export interface StoredLine extends Line, Origin {}
 
 /** A record of which something is not stored, and why. */
 export interface Letter extends Origin {
-  /** `POINT_UNREADABLE`, `CARDINALITY`, `INFLUX_REFUSED`. */
+  /** `POINT_UNREADABLE`, `CARDINALITY`, `INFLUX_REFUSED`, `RECORDS_MISSED`. */
   readonly code: string;
   readonly reason: string;
 }

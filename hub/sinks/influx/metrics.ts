@@ -17,6 +17,7 @@ export const INFLUX_METRICS: readonly Family[] = [
   family('dead_letters_total', 'counter', 'Records that went to dead-letters instead.', ['code']),
   family('series_refused_points_total', 'counter', 'Points of series beyond stores.influx.maxSeries.'),
   family('expired_points_total', 'counter', 'Points older than their bucket keeps any.'),
+  family('missed_offsets_total', 'counter', 'Offsets that Kafka had deleted before they were read.', ['topic']),
 ];
 
 /** What the InfluxDB sinks of this process say of themselves, for Prometheus: together. */

@@ -140,3 +140,26 @@ test('who waits for parts is let go at the end', async () => {
   stop.abort();
   expect(await waiting).toEqual([]);
 });
+
+test('what is gone from Kafka is missed once, but for what was read before, and its letter comes before what follows', async () => {
+  const { queue } = open();
+  const told: string[] = [];
+  const letter = ({ from, to }: { from: number; to: number }) => {
+    told.push(`${from}–${to}`);
+    return { code: 'RECORDS_MISSED' } as never;
+  };
+  queue.assign([at(0)]);
+  queue.offer(batch(0, 0, 10), nothing);
+  expect(queue.miss({ ...at(0), from: 5, to: 10 }, letter)).toBeUndefined();
+  expect(queue.miss({ ...at(0), from: 5, to: 40 }, letter)).toEqual({ ...at(0), from: 10, to: 40 });
+  expect(queue.miss({ ...at(0), from: 5, to: 40 }, letter)).toBeUndefined();
+  expect(queue.miss({ ...at(1), from: 5, to: 40 }, letter)).toBeUndefined();
+  queue.offer(batch(0, 40, 50), nothing);
+  const taken = await queue.take(5);
+  expect(taken.map(({ next, letters }) => [next, letters.length])).toEqual([
+    [10, 0],
+    [40, 1],
+    [50, 0],
+  ]);
+  expect(told).toEqual(['10–40']);
+});

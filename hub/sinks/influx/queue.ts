@@ -1,6 +1,12 @@
 import type { IncomingBatch, TopicPartition } from '../../../kafka/index.ts';
 import type { Letter, StoredLine } from './mapper.ts';
 
+/** Offsets that are no longer in Kafka. */
+export interface Missed extends TopicPartition {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What becomes of some records of a partition that follow one another. */
 export interface Part extends TopicPartition {
   readonly lines: readonly StoredLine[];
@@ -23,6 +29,8 @@ export interface Queue {
   offer(batch: IncomingBatch, read: () => Pick<Part, 'lines' | 'letters'>): 'again' | undefined;
   /** A partition moved on over nothing. */
   skip(at: TopicPartition & { readonly next: number }): void;
+  /** Records are gone that were not read. Gives what of it was not queued either; `letter` tells of that, and is stored before what follows. */
+  miss(at: Missed, letter: (missed: Missed) => Letter): Missed | undefined;
   /** Waits for something and gives parts with about so many points; none once the signal aborts. They count as queued until `done`. */
   take(points: number): Promise<readonly Part[]>;
   /** `taken` came out of the queue, `stored` of them are stored. */
@@ -106,6 +114,17 @@ export function openQueue(reader: Reader, signal: AbortSignal): Queue {
         places.set(nameOf({ topic, partition }), { queued: next, stored: next, highWatermark: next });
       } else place.queued = next;
       add({ topic, partition, next, lines: [], letters: [] });
+    },
+    miss(at, letter) {
+      const name = nameOf(at);
+      const place = places.get(name);
+      const { topic, partition, to } = at;
+      const missed = { topic, partition, from: Math.max(at.from, place?.queued ?? 0), to };
+      if (!owned.has(name) || missed.from >= to) return undefined;
+      if (place === undefined) places.set(name, { queued: to, stored: to, highWatermark: to });
+      else place.queued = to;
+      add({ topic, partition, next: to, lines: [], letters: [letter(missed)] });
+      return missed;
     },
     async take(wanted) {
       while (parts.length === 0 && !signal.aborted) {

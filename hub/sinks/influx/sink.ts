@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Consumer, type KafkaSettings, openConsumer, type TopicPartition } from '../../../kafka/index.ts';
 import type { InfluxConfig } from './config.ts';
 import { openGuard } from './guard.ts';
-import { openLetters } from './letters.ts';
+import { letterOfMissed, openLetters } from './letters.ts';
 import { openMapper } from './mapper.ts';
 import { MEASUREMENTS, type Measurement } from './points.ts';
 import { openQueue, type Part, type Reader } from './queue.ts';
@@ -42,6 +42,8 @@ export interface InfluxSinkStatus {
   readonly turnedAway: number;
   /** Points older than their bucket keeps any. */
   readonly expired: number;
+  /** Offsets that Kafka had deleted before they were read, by topic. */
+  readonly missed: Readonly<Record<string, number>>;
 }
 
 export interface InfluxSink {
@@ -83,6 +85,7 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
   const mapper = openMapper(measurements, guard);
   const stop = new AbortController();
   const totals = { points: 0, writes: 0, retries: 0, expired: 0 };
+  const missed: Record<string, number> = {};
   let state: InfluxSinkStatus['state'] = 'starting';
   let detail = 'joins its consumer group';
   let lag = () => 0;
@@ -118,6 +121,16 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
       },
       onBatch: async (batch) => queue.offer(batch, () => mapper.read(batch)),
       onSkipped: (at) => queue.skip(at),
+      onMissed(at) {
+        const gone = queue.miss(at, letterOfMissed);
+        if (gone === undefined) return;
+        const { topic, partition, from, to } = gone;
+        missed[topic] = (missed[topic] ?? 0) + to - from;
+        log.warn(
+          { topic, partition, from, to, missed: to - from },
+          `Kafka had deleted ${to - from} offsets of ${topic}/${partition} before InfluxDB had them: it, or the hub, was away for longer than the topic is kept. What they held is not stored; dead-letters tells of them (RECORDS_MISSED)`,
+        );
+      },
       onFailed(error) {
         failure = error;
         ended.abort();
@@ -200,6 +213,7 @@ export function startInfluxSink(options: InfluxSinkOptions): InfluxSink {
       ...totals,
       deadLetters: letters.sent(),
       turnedAway: guard.turnedAway(),
+      missed: { ...missed },
     }),
     async close() {
       stop.abort();

@@ -1,6 +1,7 @@
 export {
   type Counted,
   type Family,
+  familyOf,
   type Metrics,
   type MetricsPart,
   openMetrics,

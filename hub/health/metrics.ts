@@ -14,6 +14,16 @@ export interface Family {
   readonly labels?: readonly string[];
 }
 
+/** Makes families whose names begin alike, and that all have the labels `of`. */
+export const familyOf =
+  (prefix: Family['name'], ...of: readonly string[]) =>
+  (name: string, type: Family['type'], help: string, ...labels: readonly string[]): Family => ({
+    name: `${prefix}_${name}`,
+    type,
+    help,
+    labels: [...of, ...labels],
+  });
+
 /** What a histogram has counted since the process started. */
 export interface Counted {
   /** How many were at most so much, by their upper bounds; each includes those before it. */

@@ -1,12 +1,7 @@
 import type { StepStatus, TaskStatus } from '../../streams/runtime/index.ts';
-import type { Family, MetricsPart } from '../health/index.ts';
+import { type Family, familyOf, type MetricsPart } from '../health/index.ts';
 
-const family = (name: string, type: Family['type'], help: string, ...labels: string[]): Family => ({
-  name: `headwater_hub_step_${name}`,
-  type,
-  help,
-  labels: ['step', ...labels],
-});
+const family = familyOf('headwater_hub_step', 'step');
 
 export const STEP_METRICS: readonly Family[] = [
   family('up', 'gauge', '1 while this hub is a member of the step’s group and all the tasks it has of it run.'),

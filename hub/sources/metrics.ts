@@ -1,12 +1,7 @@
-import type { Family, MetricsPart } from '../health/index.ts';
+import { type Family, familyOf, type MetricsPart } from '../health/index.ts';
 import type { Source } from './types.ts';
 
-const family = (name: string, type: Family['type'], help: string): Family => ({
-  name: `headwater_hub_source_${name}`,
-  type,
-  help,
-  labels: ['source'],
-});
+const family = familyOf('headwater_hub_source', 'source');
 
 export const SOURCE_METRICS: readonly Family[] = [
   family('up', 'gauge', '1 while the source follows its file and Kafka takes what it reads.'),

@@ -1,12 +1,7 @@
-import type { Family, MetricsPart } from '../../health/index.ts';
+import { type Family, familyOf, type MetricsPart } from '../../health/index.ts';
 import type { InfluxSinkStatus } from './sink.ts';
 
-const family = (name: string, type: Family['type'], help: string, labels: readonly string[] = []): Family => ({
-  name: `headwater_hub_influx_${name}`,
-  type,
-  help,
-  labels,
-});
+const family = familyOf('headwater_hub_influx');
 
 export const INFLUX_METRICS: readonly Family[] = [
   family('up', 'gauge', '1 while InfluxDB takes what is written to it.'),
@@ -14,10 +9,10 @@ export const INFLUX_METRICS: readonly Family[] = [
   family('writes_total', 'counter', 'Batches stored in InfluxDB.'),
   family('retries_total', 'counter', 'Writes that had to be tried again.'),
   family('lag_records', 'gauge', 'Records of this hub’s partitions that are in Kafka and not in InfluxDB.'),
-  family('dead_letters_total', 'counter', 'Records that went to dead-letters instead.', ['code']),
+  family('dead_letters_total', 'counter', 'Records that went to dead-letters instead.', 'code'),
   family('series_refused_points_total', 'counter', 'Points of series beyond stores.influx.maxSeries.'),
   family('expired_points_total', 'counter', 'Points older than their bucket keeps any.'),
-  family('missed_offsets_total', 'counter', 'Offsets that Kafka had deleted before they were read.', ['topic']),
+  family('missed_offsets_total', 'counter', 'Offsets that Kafka had deleted before they were read.', 'topic'),
 ];
 
 /** What the InfluxDB sinks of this process say of themselves, for Prometheus: together. */

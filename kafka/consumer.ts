@@ -55,7 +55,8 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
     mine = [...new Set(partitions.map((p) => p.partition))];
     const isNewMember = payload.memberId !== memberId;
     memberId = payload.memberId;
-    lost.clear();
+    // Where the group did not take the new position, it is told once more.
+    for (const [name, { looking }] of lost) if (looking === undefined) lost.delete(name);
     options.onAssigned?.(partitions, isNewMember);
   });
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {

@@ -21,39 +21,24 @@ export function influxPart(statuses: () => readonly InfluxSinkStatus[]): Metrics
     families: INFLUX_METRICS,
     tell(tell) {
       const now = statuses();
-      const sum = (of: (status: InfluxSinkStatus) => number) => now.reduce((total, status) => total + of(status), 0);
-      tell('headwater_hub_influx_up', now.every(({ state }) => state === 'ready') ? 1 : 0);
-      tell(
-        'headwater_hub_influx_points_total',
-        sum(({ points }) => points),
-      );
-      tell(
-        'headwater_hub_influx_writes_total',
-        sum(({ writes }) => writes),
-      );
-      tell(
-        'headwater_hub_influx_retries_total',
-        sum(({ retries }) => retries),
-      );
-      tell(
-        'headwater_hub_influx_lag_records',
-        sum(({ lag }) => lag),
-      );
-      for (const code of new Set(now.flatMap(({ deadLetters }) => Object.keys(deadLetters)))) {
+      const put = (name: string, of: (status: InfluxSinkStatus) => number, labels = {}) =>
         tell(
-          'headwater_hub_influx_dead_letters_total',
-          sum(({ deadLetters }) => deadLetters[code] ?? 0),
-          { code },
+          `headwater_hub_influx_${name}`,
+          now.reduce((total, status) => total + of(status), 0),
+          labels,
         );
-      }
-      tell(
-        'headwater_hub_influx_series_refused_points_total',
-        sum(({ turnedAway }) => turnedAway),
-      );
-      tell(
-        'headwater_hub_influx_expired_points_total',
-        sum(({ expired }) => expired),
-      );
+      const keysOf = (of: (status: InfluxSinkStatus) => object) => new Set(now.flatMap((one) => Object.keys(of(one))));
+      tell('headwater_hub_influx_up', now.every(({ state }) => state === 'ready') ? 1 : 0);
+      put('points_total', ({ points }) => points);
+      put('writes_total', ({ writes }) => writes);
+      put('retries_total', ({ retries }) => retries);
+      put('lag_records', ({ lag }) => lag);
+      for (const code of keysOf(({ deadLetters }) => deadLetters))
+        put('dead_letters_total', ({ deadLetters }) => deadLetters[code] ?? 0, { code });
+      put('series_refused_points_total', ({ turnedAway }) => turnedAway);
+      put('expired_points_total', ({ expired }) => expired);
+      for (const topic of keysOf(({ missed }) => missed))
+        put('missed_offsets_total', ({ missed }) => missed[topic] ?? 0, { topic });
     },
   };
 }

@@ -2,16 +2,24 @@ import { type Late, TOPICS, type Topic } from '../../contract/index.ts';
 import {
   compile,
   count,
+  distinct,
   field,
   first,
   from,
+  gt,
   job,
   last,
   max,
+  maxDecimal,
   mean,
   min,
+  quantile,
+  range,
   type Step,
+  share,
   sum,
+  sumDecimal,
+  top,
   variance,
   type WindowSize,
 } from '../../streams/core/index.ts';
@@ -42,41 +50,54 @@ const topic = (name: string, more: Partial<Topic> = {}): Topic => ({
 });
 
 /** The declaration that is to give what Kafka Streams gives. */
-export function stepOf(topology: Topology, { left, right, ours }: Topics): Step {
+export function stepsOf(topology: Topology, { left, right, ours }: Topics, earlyEveryMs?: number): Step[] {
   const id = ours.replace(/^hub\./, '').replaceAll('.', '-');
   const source = from<{ key: string; v: number }>(topic(left), SOURCE);
   const to = topic(ours);
   switch (topology.topology) {
     case 'table': {
       const table = topic(right, { cleanup: 'compact', minCompactionLagMs: DAY });
-      return compile(job(id, source.joinTable(table, 'row', { historyMs: topology.history }).into(to)))[0]!;
+      return compile(job(id, source.joinTable(table, 'row', { historyMs: topology.history }).into(to)));
     }
     case 'inner':
     case 'left':
     case 'outer': {
-      const { within, grace: graceMs, topology: type } = topology;
-      const reach = { beforeMs: within, afterMs: within, graceMs };
+      const { within, after = within, grace: graceMs, topology: type } = topology;
+      const reach = { beforeMs: within, afterMs: after, graceMs };
       const joined = source.join(from(topic(right), SOURCE), { as: ['left', 'right'], type, ...reach });
-      return compile(job(id, joined.into(to)))[0]!;
+      return compile(job(id, joined.into(to)));
     }
     default: {
       const v = field('v');
-      const plan = source.windows({
-        by: { key: field('key') },
+      const amount = field('amount');
+      const isRekeyed = topology.topology === 'rekeyed';
+      const plan = (isRekeyed ? source.keyBy('group', field('group')) : source).windows({
+        by: { key: field(isRekeyed ? 'group' : 'key') },
         sizes: [sizeOf(topology, to)],
         select: {
           ...{ count: count(), sum: sum(v), mean: mean(v), min: min(v), max: max(v) },
-          ...{ variance: variance(v), first: first(v), last: last(v) },
+          ...{ variance: variance(v), first: first(v), last: last(v), range: range(v), share: share(gt(v, 0)) },
+          ...{ total: sumDecimal(amount), most: maxDecimal(amount) },
+          ...{ different: distinct(v), p50: quantile(v, 0.5), p90: quantile(v, 0.9), often: top(v, 3) },
         },
         graceMs: topology.grace,
         rememberMs: topology.remember ?? topology.grace,
+        ...(earlyEveryMs !== undefined && { emit: { earlyEveryMs } }),
       });
-      return compile(job(id, plan))[0]!;
+      return compile(job(id, plan));
     }
   }
 }
 
-function sizeOf(topology: Topology & { topology: 'tumbling' | 'hopping' | 'session' }, to: Topic): WindowSize {
+/** Of one that is a single step. */
+export function stepOf(topology: Topology, topics: Topics, earlyEveryMs?: number): Step {
+  return stepsOf(topology, topics, earlyEveryMs)[0]!;
+}
+
+function sizeOf(
+  topology: Topology & { topology: 'tumbling' | 'hopping' | 'session' | 'rekeyed' },
+  to: Topic,
+): WindowSize {
   if (topology.topology === 'session') return { gapMs: topology.gap, to };
   return { ms: topology.size, to, ...(topology.topology === 'hopping' && { advanceMs: topology.advance }) };
 }
@@ -106,24 +127,25 @@ export function inLives<Row>(
 }
 
 /**
- * Over Kafka, exactly once; after each portion of the input the step is closed, and goes on with the next. The last portion holds the records that close
- * every window.
+ * Over Kafka, exactly once; after each portion of the input the steps are closed, and go on with the next. The last portion holds the records that close
+ * every window, of so many keys as `ends`.
  */
 export async function inRuntime<Row>(
   bed: TestBed,
-  step: Step,
+  steps: readonly Step[],
   topics: Topics,
   portions: readonly (() => Promise<void>)[],
+  ends = PARTITIONS,
 ): Promise<Outcome<Row>> {
-  await bed.createTopics([stateTopicOf(step)]);
+  await bed.createTopics(steps.flatMap((step) => [stateTopicOf(step), ...step.internal.map(({ name }) => name)]));
   const [out, late] = await Promise.all([collect(bed, topics.ours), collect(bed, TOPICS.late.name)]);
   try {
     for (const [n, feed] of portions.entries()) {
       await feed();
-      const running = runSteps([step], { kafka: bed.as('hub'), log, clock: STILL });
+      const running = runSteps(steps, { kafka: bed.as('hub'), log, clock: STILL });
       const read = () => running.status()[0]!.tasks.filter(({ state, lag }) => state === 'running' && lag === 0);
       const ended = () => out.records.filter(({ value }) => value!.includes(END)).map(({ key }) => key);
-      const isDone = () => (n < portions.length - 1 ? read().length : new Set(ended()).size) === PARTITIONS;
+      const isDone = () => (n < portions.length - 1 ? read().length === PARTITIONS : new Set(ended()).size === ends);
       try {
         await until('our engine has read everything', 60, isDone);
       } finally {
@@ -132,7 +154,7 @@ export async function inRuntime<Row>(
     }
     const rows = (await out.toEnd()).map(({ value }) => JSON.parse(value!.toString()) as Row);
     const all = (await late.toEnd()).map(({ value }) => JSON.parse(value!.toString()) as Late);
-    return { rows, late: all.filter((one) => one.step === step.id) };
+    return { rows, late: all.filter((one) => steps.some(({ id }) => id === one.step)) };
   } finally {
     await Promise.all([out.close(), late.close()]);
   }

@@ -6,13 +6,14 @@ import type { Input } from './reference.ts';
 export const nameOf = (left: { id: number } | null, right: { id: number } | null): string =>
   `${left?.id ?? '-'} ${right?.id ?? '-'}`;
 
-/** The partners of each record. */
-export function partnersOf(inputs: readonly Input[], within: number): Map<Input, Input[]> {
+/** The partners of each record: right ones are at most `before` ms earlier than the left one, and `after` later. */
+export function partnersOf(inputs: readonly Input[], before: number, after: number): Map<Input, Input[]> {
   const partners = new Map<Input, Input[]>(inputs.map((input) => [input, []]));
   for (const records of Map.groupBy(inputs, ({ key }) => key).values()) {
     for (const left of records) {
       for (const right of records) {
-        if (left.side !== 'left' || right.side !== 'right' || Math.abs(left.ts - right.ts) > within) continue;
+        if (left.side !== 'left' || right.side !== 'right') continue;
+        if (right.ts < left.ts - before || right.ts > left.ts + after) continue;
         partners.get(left)!.push(right);
         partners.get(right)!.push(left);
       }
@@ -24,9 +25,9 @@ export function partnersOf(inputs: readonly Input[], within: number): Map<Input,
 export type JoinKind = 'inner' | 'left' | 'outer';
 
 /** What a join of these records gives, whatever their order: pairs, and records without partner where the kind has them. */
-export function joinOf(kind: JoinKind, inputs: readonly Input[], within: number): string[] {
+export function joinOf(kind: JoinKind, inputs: readonly Input[], before: number, after: number): string[] {
   const rows: string[] = [];
-  for (const [record, partners] of partnersOf(inputs, within)) {
+  for (const [record, partners] of partnersOf(inputs, before, after)) {
     const isLeft = record.side === 'left';
     if (isLeft) for (const partner of partners) rows.push(nameOf(record, partner));
     if (partners.length > 0 || kind === 'inner' || (kind === 'left' && !isLeft)) continue;

@@ -25,9 +25,17 @@ export type Topology =
   | ({ readonly topology: 'tumbling'; readonly size: number } & Kept)
   | ({ readonly topology: 'hopping'; readonly size: number; readonly advance: number } & Kept)
   | ({ readonly topology: 'session'; readonly gap: number } & Kept)
+  /** Tumbling windows of groups, after a change of key. */
+  | ({ readonly topology: 'rekeyed'; readonly size: number } & Kept)
   /** A row of the table is valid from when the broker appended it. */
   | { readonly topology: 'table'; readonly history: number; readonly grace: number }
-  | { readonly topology: 'inner' | 'left' | 'outer'; readonly within: number; readonly grace: number };
+  | {
+      readonly topology: 'inner' | 'left' | 'outer';
+      readonly within: number;
+      /** How much later than the left record the right one may be, where that is not as much as it may be earlier. */
+      readonly after?: number;
+      readonly grace: number;
+    };
 
 /** For our engine: how long a series without windows is remembered. As long as the grace, unless given, which is what comes closest to Kafka Streams. */
 interface Kept {
@@ -49,6 +57,19 @@ export interface WindowRow {
   readonly variance: number;
   readonly first: number;
   readonly last: number;
+  readonly range: number;
+  /** Of values above 0. */
+  readonly share: number;
+  /** Sum and greatest of decimal texts. */
+  readonly total: string;
+  readonly most: string;
+  /** How many different values; of ours about so many. */
+  readonly different: number;
+  /** Of ours within 1 %. */
+  readonly p50: number;
+  readonly p90: number;
+  /** The three values that came most often. */
+  readonly often: readonly { readonly value: string; readonly count: number; readonly error: 0 }[];
 }
 
 export interface JoinedRecord {
@@ -75,6 +96,8 @@ export interface Topics {
   /** What our engine puts out, and what Kafka Streams does. */
   readonly ours: string;
   readonly theirs: string;
+  /** Each change of a window in Kafka Streams. */
+  readonly updates: string;
 }
 
 /** Kafka Streams compiles the program as it starts, which takes a JDK; a JRE has no compiler. */
@@ -83,7 +106,14 @@ export const hasJdk = spawnSync('java', ['--list-modules']).stdout?.toString().i
 /** Topics of a name of their own, which both engines read. */
 export async function createTopics(bed: TestBed): Promise<Topics> {
   const name = `hub.same-${Math.random().toString(36).slice(2, 10)}`;
-  const topics = { left: `${name}.left`, right: `${name}.right`, ours: `${name}.ours`, theirs: `${name}.theirs` };
+  const of = (what: string) => `${name}.${what}`;
+  const topics = {
+    left: of('left'),
+    right: of('right'),
+    ours: of('ours'),
+    theirs: of('theirs'),
+    updates: of('updates'),
+  };
   await bed.createTopics([...Object.values(topics), TOPICS.late.name, TOPICS.deadLetters.name], PARTITIONS);
   return topics;
 }
@@ -101,9 +131,13 @@ export function endsOf(inputs: readonly Input[], sides: readonly Input['side'][]
 
 export const isEnd = ({ key }: { readonly key: string }): boolean => key.startsWith(END);
 
-export function jsonOf({ id, key, ts, v }: Input): object | null {
-  return v === null ? null : { id, key, ts, v };
+export function jsonOf(input: Input): object | null {
+  const { id, key, ts, v } = input;
+  return v === null ? null : { id, key, ts, v, amount: v.toFixed(2), group: groupOf(input) };
 }
+
+/** What the records of all keys are grouped by. */
+export const groupOf = (input: Input): string => (isEnd(input) ? input.key : `g${input.id % 5}`);
 
 export async function fill(bed: TestBed, topics: Topics, inputs: readonly Input[]): Promise<void> {
   const producer = await openProducer(bed.as('admin'));
@@ -120,18 +154,24 @@ export async function fill(bed: TestBed, topics: Topics, inputs: readonly Input[
   await producer.close();
 }
 
-/** The rows that Kafka Streams gives for what the topics hold, without those of the records that only push time on. */
+/**
+ * The rows that Kafka Streams gives for what the topics hold, without those of the records that only push time on.
+ * @param portions what is sent while it runs, each when every record of those before has changed a window
+ */
 export async function kafkaStreams<Row extends WindowRow | JoinRow>(
   bed: TestBed,
   topology: Topology,
   topics: Topics,
+  portions: readonly (readonly Input[])[] = [],
 ): Promise<Row[]> {
+  const ends = new Set(portions.flat().flatMap((input) => (isEnd(input) ? [input.key] : []))).size || PARTITIONS;
   const dir = mkdtempSync(join(tmpdir(), 'headwater-reference-'));
   const out = await collect(bed, topics.theirs);
   try {
     const { jars } = await ensureKafkaArtifacts({ set: 'streams' });
     const { topology: kind, ...times } = topology;
-    const settings = { topology: kind, in: topics.left, right: topics.right, out: topics.theirs, ...times };
+    const { left, right, theirs, updates } = topics;
+    const settings = { topology: kind, in: left, right, out: theirs, updates, ...times };
     const program = await startProcess({
       name: 'Kafka Streams',
       command: 'java',
@@ -150,7 +190,8 @@ export async function kafkaStreams<Row extends WindowRow | JoinRow>(
     });
     const seen = () => new Set(rowsOf<Row>(out.records).flatMap((row) => (isEnd(row) ? [row.key] : [])));
     try {
-      await Promise.race([ended, until('Kafka Streams has read everything', 60, () => seen().size === PARTITIONS)]);
+      await Promise.race([ended, sendInTurn(bed, topics, portions)]);
+      await Promise.race([ended, until('Kafka Streams has read everything', 120, () => seen().size === ends)]);
     } finally {
       await program.stop(15_000);
     }
@@ -158,6 +199,31 @@ export async function kafkaStreams<Row extends WindowRow | JoinRow>(
   } finally {
     await out.close();
     rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function sendInTurn(bed: TestBed, topics: Topics, portions: readonly (readonly Input[])[]): Promise<void> {
+  if (portions.length === 0) return;
+  const updates = await collect(bed, topics.updates);
+  try {
+    let sent = 0;
+    for (const portion of portions) {
+      await fill(bed, topics, portion);
+      sent += portion.length;
+      await until('Kafka Streams has taken what was sent', 120, () => updates.records.length >= sent);
+    }
+  } finally {
+    await updates.close();
+  }
+}
+
+/** Each change that Kafka Streams has made to a window, in order; of a session that became part of another a row with `count` 0. */
+export async function kafkaStreamsUpdates(bed: TestBed, topics: Topics): Promise<WindowRow[]> {
+  const updates = await collect(bed, topics.updates);
+  try {
+    return rowsOf<WindowRow>(await updates.toEnd());
+  } finally {
+    await updates.close();
   }
 }
 

@@ -94,7 +94,7 @@ describe.skipIf(!hasJdk)('a table joined by our engine and by Kafka Streams (nee
     const inputs = stream(rows);
     const all = [...inputs, ...endsOf(inputs, ['left'], END_MS)];
     const half = inputs.length >> 1;
-    const overKafka = await inRuntime<OurRow>(bed, step, topics, [
+    const overKafka = await inRuntime<OurRow>(bed, [step], topics, [
       () => fill(bed, topics, all.slice(0, half)),
       () => fill(bed, topics, all.slice(half)),
     ]);

@@ -1,8 +1,8 @@
 /** Which records are in which window, as the documents of the two engines have it, and what its row then says. */
 import { byPartition } from './inputs.ts';
-import type { Input, Topology, WindowRow } from './reference.ts';
+import { groupOf, type Input, type Topology, type WindowRow } from './reference.ts';
 
-export type Windowed = Topology & { readonly topology: 'tumbling' | 'hopping' | 'session' };
+export type Windowed = Topology & { readonly topology: 'tumbling' | 'hopping' | 'session' | 'rekeyed' };
 
 /** A window and the records in it, in the order in which they came. `end` of a session is its last record's time. */
 export interface Members {
@@ -33,7 +33,7 @@ export function membersOf(topology: Windowed, inputs: readonly Input[], late: La
   const { size, advance } = fixedOf(topology);
   const windows = new Map<string, Members & { records: Input[] }>();
   for (const record of inputs) {
-    const { key } = record;
+    const key = topology.topology === 'rekeyed' ? groupOf(record) : record.key;
     for (const start of startsOf(record.ts, size, advance)) {
       if (late(record.id, start)) continue;
       const name = `${key} ${start}`;
@@ -102,16 +102,30 @@ function sessionsInKafkaStreams(gap: number, grace: number, inputs: readonly Inp
   return [...closed, ...open];
 }
 
+/** As money is written, without zeroes at its end. */
+const decimalOf = (cents: number) => String(Number((cents / 100).toFixed(2)));
+
 /** What anyone would write down for a window from its records. */
 export function rowOf({ key, start, end, records }: Members): WindowRow {
   const values = records.map(({ v }) => v!);
   const ordered = records.toSorted((a, b) => a.ts - b.ts || a.id - b.id);
   const total = values.reduce((a, b) => a + b, 0);
   const average = total / values.length;
+  const cents = values.map((v) => Math.round(v * 100));
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (q: number) => sorted[Math.floor(q * (sorted.length - 1))]!;
+  const counts = Array.from(Map.groupBy(values, String), ([value, same]): [string, number] => [value, same.length]);
   return {
     ...{ key, start, end, count: values.length, sum: total, mean: average },
     ...{ min: Math.min(...values), max: Math.max(...values) },
     variance: values.reduce((a, b) => a + (b - average) ** 2, 0) / values.length,
     ...{ first: ordered[0]!.v!, last: ordered.at(-1)!.v! },
+    ...{ range: Math.max(...values) - Math.min(...values), share: values.filter((v) => v > 0).length / values.length },
+    ...{ total: decimalOf(cents.reduce((a, b) => a + b, 0)), most: decimalOf(Math.max(...cents)) },
+    ...{ different: counts.length, p50: at(0.5), p90: at(0.9) },
+    often: counts
+      .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+      .slice(0, 3)
+      .map(([value, n]) => ({ value, count: n, error: 0 })),
   };
 }

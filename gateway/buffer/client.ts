@@ -8,7 +8,7 @@ import type { Buffer, BufferOptions, BufferStatus, Stored, Submission } from './
 /** Submissions under way to the thread; the others wait here, where they cost nothing twice. */
 const IN_FLIGHT = 4000;
 /** A release goes with the next submissions, or alone after this time: losing one only means sending again. */
-const RELEASE_WITHIN_MS = 300;
+const RELEASE_WITHIN_MS = 400;
 
 interface Call {
   readonly resolve: (result: unknown) => void;

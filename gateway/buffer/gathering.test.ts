@@ -84,9 +84,9 @@ test('alarms and large groups are not held up', async () => {
   await vi.advanceTimersByTimeAsync(1);
   expect(groups).toEqual([2]);
   await steady();
-  for (let n = 0; n < 32; n++) add();
+  for (let n = 0; n < 48; n++) add();
   await vi.advanceTimersByTimeAsync(1);
-  expect(groups).toEqual([32]);
+  expect(groups).toEqual([48]);
 });
 
 test('devices that wait for each answer before they go on get some thirty a second', async () => {
@@ -109,7 +109,7 @@ test('while a group waits the inputs rest, and what they read at its end goes wi
   add();
   await vi.advanceTimersByTimeAsync(1);
   expect(rests).toEqual([true]);
-  await vi.advanceTimersByTimeAsync(240);
+  await vi.advanceTimersByTimeAsync(340);
   expect([rests, groups]).toEqual([[true], []]);
   await vi.advanceTimersByTimeAsync(10);
   expect([rests, groups]).toEqual([[true, false], [2]]);
@@ -119,7 +119,7 @@ test('where nobody waits for answers the inputs rest from one group to the next,
   const { groups, rests, add, steady, woken, answered } = open();
   await steady();
   await vi.advanceTimersByTimeAsync(50);
-  // Twenty in 250 ms, which lie unread, and one soon after each answer.
+  // Twenty in 350 ms, which lie unread, and one soon after each answer.
   woken(() => {
     for (let n = 0; n < 20; n++) add();
   });
@@ -127,12 +127,12 @@ test('where nobody waits for answers the inputs rest from one group to the next,
     if (rests.at(-1) === false) setTimeout(add, 5);
   });
   add();
-  await vi.advanceTimersByTimeAsync(250 + ANSWER_MS + 5 + 20 + 5);
+  await vi.advanceTimersByTimeAsync(350 + ANSWER_MS + 5 + 20 + 5);
   expect([groups, rests]).toEqual([[21], [true, false, true]]);
-  await vi.advanceTimersByTimeAsync(250 * 7);
+  await vi.advanceTimersByTimeAsync(350 * 7);
   expect(groups).toEqual([21, 21, ...Array(6).fill(20)]);
   expect(rests.at(-1)).toBe(true);
-  await vi.advanceTimersByTimeAsync(250 + ANSWER_MS);
+  await vi.advanceTimersByTimeAsync(350 + ANSWER_MS);
   expect(rests.at(-1)).toBe(false);
   await vi.advanceTimersByTimeAsync(600);
   expect(rests.at(-1)).toBe(true);
@@ -161,7 +161,7 @@ test('nobody rests where more comes than a trickle', async () => {
   rests.length = 0;
   await every(4, 500);
   expect(rests).toEqual([]);
-  expect(groups.every((size) => size <= 33)).toBe(true);
+  expect(groups.every((size) => size <= 49)).toBe(true);
 });
 
 test('nobody rests while readings go one by one, come in large groups or may be answers, and an alarm ends a rest', async () => {
@@ -169,7 +169,7 @@ test('nobody rests while readings go one by one, come in large groups or may be 
   await every(10, 100);
   expect(rests).toEqual([]);
   await steady();
-  for (let n = 0; n < 32; n++) add();
+  for (let n = 0; n < 48; n++) add();
   await vi.advanceTimersByTimeAsync(300);
   expect(rests).toEqual([]);
   answered(add);

@@ -5,9 +5,11 @@ import type { Submission } from './types.ts';
  * Each commit writes whole pages and wakes both threads, so a card lives, and the processor sleeps, by their number: in a steady trickle a group
  * waits until it is this large, …
  */
-const LARGE = 32;
+const LARGE = 48;
 /** … or its first submission has waited this long. Alarms never wait. */
-const PATIENCE_MS = 250;
+const PATIENCE_MS = 350;
+/** So many small groups a second are no steady trickle: fewer than there are when each waits that long. */
+const NO_TRICKLE = 2.5;
 /** Devices that wait for each answer before they go on should have it: what comes so soon after an answer may be theirs. */
 const REPLY_MS = 10;
 /** If so, and if no more comes in the second half of this time, it is all that there will be. */
@@ -24,7 +26,7 @@ const LOOK_BACK_MS = 1000;
 export class Gathering {
   readonly #go: () => void;
   readonly #onRest: (resting: boolean) => void;
-  readonly #trickle = new Trickle(performance.now());
+  readonly #trickle = new Trickle(performance.now(), NO_TRICKLE);
   #size = 0;
   #urgent = false;
   #latestAt = 0;

@@ -17,7 +17,7 @@ export interface ForwarderLimits {
 export const LIMITS: ForwarderLimits = {
   batchRecords: 5000,
   smallBatch: 64,
-  gatherMs: 500,
+  gatherMs: 700,
   smallASecond: 1,
   firstRetryMs: 100,
   lastRetryMs: 30_000,

@@ -82,7 +82,7 @@ export interface Input {
   /** Begins to listen or to try. Fails only on what trying again cannot mend, such as a taken port. */
   start(receive: Receive): Promise<void>;
   status(): InputStatus;
-  /** True: nobody needs what comes before this is called with false, some 250 ms later, so that it may be left unread. */
+  /** True: nobody needs what comes before this is called with false, some 350 ms later, so that it may be left unread. */
   rest?(resting: boolean): void;
   /** Takes nothing more and frees its port. What it handed over may still be on its way to the disk. */
   close(): Promise<void>;

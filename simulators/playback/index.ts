@@ -38,9 +38,10 @@ export function playToFile(lines: Iterator<TimedLine>, options: PlaybackOptions)
       for (const until = now(); !next.done && next.value.at <= until; next = lines.next())
         due.push(next.value.bytes, LF);
       if (due.length > 0) await appendFile(file, Buffer.concat(due));
-      if (now() >= rotateAt) {
+      const moment = now();
+      if (moment >= rotateAt) {
         await rotate(file, keep);
-        rotateAt = now() + rotateEveryMs;
+        rotateAt = moment + rotateEveryMs;
       }
       await sleep(WRITE_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
     }

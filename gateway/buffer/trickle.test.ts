@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Trickle } from './trickle.ts';
 
 test('many small steps in a row are a steady trickle, and a pause lets some go at once again', () => {
-  const trickle = new Trickle(0);
+  const trickle = new Trickle(0, 4);
   for (let step = 0; step < 99; step++) trickle.step(0);
   expect(trickle.isSteady(0)).toBe(false);
   trickle.step(0);
@@ -13,7 +13,7 @@ test('many small steps in a row are a steady trickle, and a pause lets some go a
 });
 
 test('four small steps a second for ever are never a steady trickle', () => {
-  const trickle = new Trickle(0);
+  const trickle = new Trickle(0, 4);
   for (let at = 0; at < 600_000; at += 250) {
     trickle.step(at);
     expect(trickle.isSteady(at)).toBe(false);

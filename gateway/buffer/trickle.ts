@@ -1,7 +1,5 @@
-/** Small steps that may be taken at once, one after the other … */
+/** Small steps that may be taken at once, one after the other. */
 const IN_A_ROW = 100;
-/** … and how many a second for ever, unless told otherwise. */
-const A_SECOND = 4;
 
 /** Tells a steady trickle, whose steps are better gathered, from a few readings that should go at once. */
 export class Trickle {
@@ -9,8 +7,11 @@ export class Trickle {
   #at: number;
   readonly #aSecond: number;
 
-  /** @param now of a clock in ms that never goes back, as everywhere here */
-  constructor(now: number, aSecond = A_SECOND) {
+  /**
+   * @param now of a clock in ms that never goes back, as everywhere here
+   * @param aSecond small steps a second that may be taken at once for ever
+   */
+  constructor(now: number, aSecond: number) {
     this.#at = now;
     this.#aSecond = aSecond;
   }

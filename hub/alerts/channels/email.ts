@@ -54,11 +54,10 @@ export function email(options: EmailOptions): Channel {
     const tries = before.tries + 1;
     const isOver = ({ recipient, responseCode = 0 }: Refusal) =>
       responseCode >= 500 || (isTold && (tries >= MOST_TRIES || putOff.has(recipient)));
-    const missed = [...before.missed, ...refusals.filter(isOver).map(said)];
+    const over = refusals.filter(isOver);
+    const missed = [...before.missed, ...over.map(said)];
     const later = refusals.filter((refusal) => !isOver(refusal));
-    if (isTold)
-      for (const { recipient, responseCode = 0 } of refusals.filter(isOver))
-        if (responseCode < 500) putOff.add(recipient);
+    if (isTold) for (const { recipient, responseCode = 0 } of over) if (responseCode < 500) putOff.add(recipient);
     if (later.length > 0) {
       begun.set(notification, { waiting: later.map(({ recipient }) => recipient), isTold, missed, tries });
       return { kind: 'again', reason: short(`not yet taken for ${later.map(said).join('; ')}`) };

@@ -40,15 +40,18 @@ afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
-test('a hub that tells a channel again says nothing of what it could not tell before another hub did', async () => {
-  const receiver = await openReceiver();
-  receiver.answer = { status: 503 };
-  const config = { name: 'all', kind: 'webhook', url: receiver.url, severities: ['info'], match: [], resolved: true };
-  const channels = startChannels([config as unknown as ChannelConfig], {
+const start = (config: object) =>
+  startChannels([config as unknown as ChannelConfig], {
     kafka: {} as KafkaSettings,
     process: 'hub-1',
     log: { warn: () => {} },
   });
+
+test('a hub that tells a channel again says nothing of what it could not tell before another hub did', async () => {
+  const receiver = await openReceiver();
+  receiver.answer = { status: 503 };
+  const config = { name: 'all', kind: 'webhook', url: receiver.url, severities: ['info'], match: [], resolved: true };
+  const channels = start(config);
   ends.push(
     () => channels.close(),
     () => receiver.close(),
@@ -80,11 +83,7 @@ test('a recipient who will never get a mail that others have got is a dead lette
   const { port } = server.server.address() as AddressInfo;
   const of = { name: 'mail', kind: 'email', severities: ['info'], match: [], resolved: true };
   const config = { ...of, host: '127.0.0.1', port, tls: 'none', from: 'h@example.org', to: ['a@x.org', 'b@x.org'] };
-  const channels = startChannels([config as unknown as ChannelConfig], {
-    kafka: {} as KafkaSettings,
-    process: 'hub-1',
-    log: { warn: () => {} },
-  });
+  const channels = start(config);
   ends.push(
     () => channels.close(),
     () => new Promise<void>((resolve) => server.close(() => resolve())),

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { HeadwaterError } from '../../../contract/index.ts';
 import { type InfluxApi, openInfluxApi } from './api.ts';
 import { tasks } from './downsampling.ts';
+import { isToken } from './token.ts';
 
 const DAY = 86_400;
 const file = z.string().min(1);
@@ -162,8 +163,7 @@ function readToken(path: string): string {
       cause,
     });
   }
-  // As a header it would be refused with a message that quotes it.
-  if (!/^[\x21-\x7e]+$/.test(token)) {
+  if (!isToken(token)) {
     throw new HeadwaterError(
       'CONFIG_INVALID',
       `${path} should hold the operator’s token and nothing else, in one line`,

@@ -5,6 +5,7 @@ import { InfluxDB, setLogger, type WriteApi } from '@influxdata/influxdb-client'
 import { HeadwaterError } from '../../../contract/index.ts';
 import type { InfluxConfig } from './config.ts';
 import type { Bucket } from './points.ts';
+import { isToken } from './token.ts';
 
 /** Where lines are written to. */
 export interface Server {
@@ -75,8 +76,7 @@ function readToken(file: string): string {
       { cause, retryable: true },
     );
   }
-  // Nothing else can stand in a header.
-  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  if (isToken(token)) return token;
   throw new HeadwaterError(
     'INFLUX_TOKEN',
     `${file} should hold the token and nothing else, in one line: run \`headwater stores apply\`, which writes it there`,

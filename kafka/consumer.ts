@@ -5,11 +5,13 @@ import { copartitionedAssigner } from './assigner.ts';
 import { asHeadwaterError, createClient } from './client.ts';
 import type { OnOutOfRange } from './fetch-response.ts';
 import type { FetchedBatch } from './fetched-batch.ts';
-import type { Consumer, ConsumerOptions, IncomingRecord, KafkaSettings, TopicPartition } from './types.ts';
+import type { Consumer, ConsumerOptions, IncomingRecord, KafkaSettings, Start, TopicPartition } from './types.ts';
 
 /** Records unpacked at a time, unless a single batch has more. */
 const PART_RECORDS = 1_000;
 const ASK_AGAIN_MS = 1_000;
+
+type Ends = Awaited<ReturnType<kafkajs.Admin['fetchTopicOffsets']>>;
 
 /**
  * Joins a consumer group. The group notices a member that died after 6 s.
@@ -45,6 +47,8 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
     retry: { retries: 5, initialRetryTime: 100, restartOnFailure: async () => false },
   });
   const admin = client.admin();
+  const lookups = new Map<string, Promise<Ends>>();
+  let beginning = new AbortController();
   let closed = false;
 
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -58,6 +62,7 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
     // Where the group did not take the new position, it is told once more.
     for (const [name, { looking }] of lost) if (looking === undefined) lost.delete(name);
     options.onAssigned?.(partitions, isNewMember);
+    if (options.startAt) begin(partitions, options.startAt);
   });
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
     const { topic, partition, batchSize, lastOffset } = payload;
@@ -70,6 +75,47 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!closed) options.onFailed(asHeadwaterError(payload.error, `consumer group ${options.groupId} stopped`));
   });
+
+  /** Paused, as a batch that waited for its start would hold up the heartbeats, and the group would give this member up. */
+  function begin(partitions: readonly TopicPartition[], startAt: NonNullable<ConsumerOptions['startAt']>): void {
+    consumer.pause(byTopic(partitions));
+    const these = new AbortController();
+    beginning.abort();
+    beginning = these;
+    for (const at of partitions) {
+      const starting = async () => {
+        const offset = await offsetOf(at, await startAt(at));
+        // After another join it is asked for anew.
+        if (these.signal.aborted || closed) return;
+        consumer.seek({ ...at, offset });
+        consumer.resume(byTopic([at]));
+      };
+      starting().catch((error) => {
+        if (!these.signal.aborted && !closed) options.onFailed(error);
+      });
+    }
+  }
+
+  async function offsetOf({ topic, partition }: TopicPartition, start: Start): Promise<string> {
+    if (typeof start === 'number') return String(start);
+    const end = (await endsOf(topic, start)).find((e) => e.partition === partition);
+    if (!end) throw new HeadwaterError('KAFKA_PARTITION_UNKNOWN', `topic ${topic} has no partition ${partition}`);
+    return start === 'earliest' ? end.low : end.high;
+  }
+
+  /** Looked up once for all partitions of a topic that want to know at the same time. */
+  function endsOf(topic: string, start: Start): Promise<Ends> {
+    const asked =
+      lookups.get(topic) ??
+      admin
+        .fetchTopicOffsets(topic)
+        .catch((error) => {
+          throw asHeadwaterError(error, `cannot find the ${start} offset of ${topic}`);
+        })
+        .finally(() => lookups.delete(topic));
+    lookups.set(topic, asked);
+    return asked;
+  }
 
   async function lookWhatIsMissed({ topic, partition, offset: from }: TopicPartition & { offset: number }) {
     while (!closed) {

@@ -129,10 +129,19 @@ declare module 'kafkajs/src/cluster/index.js' {
   type Encoded = import('./produce-request.ts').Encoded;
   /** The connections of one client. */
   export default class Cluster {
+    constructor(options: object);
+    /** Names of topics whose partitions the client wants to know. */
+    readonly targetTopics: ReadonlySet<string>;
+    addTargetTopic(topic: string): Promise<void>;
+    refreshMetadata(): Promise<void>;
+    refreshMetadataIfNecessary(): Promise<void>;
+    /** None where the topic is not known. */
+    findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[];
     /** To the first broker of its list that lets it in. */
     connect(): Promise<void>;
     disconnect(): Promise<void>;
     readonly brokerPool: {
+      readonly metadata: { readonly topicMetadata: readonly { readonly topic: string }[] } | undefined;
       readonly seedBroker: {
         readonly connectionPool: {
           send<T, U>(protocol: {

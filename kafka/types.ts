@@ -82,6 +82,9 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+/** Of a partition: an offset, its first record that is still there, or its present end. */
+export type Start = number | 'earliest' | 'latest';
+
 export interface ConsumerOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
@@ -90,6 +93,11 @@ export interface ConsumerOptions {
    * the group had given this member up, when others may have had its partitions in between.
    */
   readonly onAssigned?: (partitions: readonly TopicPartition[], isNewMember: boolean) => void;
+  /**
+   * Where a partition begins, asked after each join of the group for each that is now owned; without it, at the group's own position. Nothing of the
+   * partition is handed on before. An error thrown here ends the consumer through `onFailed`.
+   */
+  readonly startAt?: (at: TopicPartition) => Start | Promise<Start>;
   /**
    * Called with each batch, one at a time for a partition. The position moves on when it resolves, unless `seek` was called for the partition
    * meanwhile or it resolves to `'again'` (deliver the same batch once more: pause the partition first). Must not wait for other partitions. An
@@ -114,7 +122,7 @@ export interface ConsumerOptions {
 /** A member of a consumer group reading committed records, from the earliest where nothing was committed. Same partition numbers of all its topics go to the same member. */
 export interface Consumer {
   /** A number takes effect at once, before this returns; 'earliest' and 'latest' when it resolves. */
-  seek(at: TopicPartition & { readonly offset: number | 'earliest' | 'latest' }): Promise<void>;
+  seek(at: TopicPartition & { readonly offset: Start }): Promise<void>;
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   /** Tells the group how far this member is: for lag figures, and as the starting point of the next run where no other is kept. */

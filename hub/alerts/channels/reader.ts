@@ -39,27 +39,26 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
   let isPaused = false;
   /** Aborts when another member gets the partition; undefined while one has it. */
   let turn: AbortController | undefined;
-  let begun: Promise<void> | undefined;
   /** First record that this process is not done with, whatever the group says. */
   let next = 0;
 
-  async function begin(mine: AbortController): Promise<void> {
+  async function startAt(): Promise<number> {
+    const mine = turn!.signal;
     const consumer = await opened.promise;
     const committed = (await admin.use((a) => a.committed(groupId, AT.topic))).get(AT.partition);
     const start = committed ?? (await admin.use((a) => a.offsets(AT.topic)))[AT.partition]!.high;
-    if (mine.signal.aborted) return;
+    if (mine.aborted) return start;
     next = Math.max(next, start);
-    const last = waiting.at(-1);
-    await consumer.seek({ ...AT, offset: last === undefined ? next : last.offset + 1 });
     if (committed !== next) await consumer.commit([{ ...AT, offset: next }]);
     onPosition(next);
+    const last = waiting.at(-1);
+    return last === undefined ? next : last.offset + 1;
   }
 
   const opening = openConsumer(kafka, {
     groupId,
     topics: [AT.topic],
     onAssigned(partitions) {
-      begun = undefined;
       if (partitions.length === 0) {
         turn?.abort();
         turn = undefined;
@@ -68,24 +67,13 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
       }
       // What is under way goes on where the partition was ours before.
       turn ??= new AbortController();
-      const beginning = begin(turn);
-      begun = beginning;
-      beginning.then(
-        () => {
-          if (begun === beginning) begun = undefined;
-        },
-        (error) => ended.reject(error),
-      );
     },
+    startAt,
     async onBatch({ records }) {
-      // Fetched before the position was known: the seek brings what is wanted.
-      if (begun !== undefined) {
-        await begun.catch(() => {});
-        return undefined;
-      }
       const after = waiting.at(-1)?.offset ?? next - 1;
       waiting.push(...records.filter(({ offset }) => offset > after));
-      if (waiting.length >= MOST_WAITING && !isPaused) {
+      // A join of the group may have ended a pause.
+      if (waiting.length >= MOST_WAITING) {
         isPaused = true;
         (await opened.promise).pause([AT]);
       }

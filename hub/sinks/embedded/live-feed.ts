@@ -38,7 +38,7 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
   let state: FeedState['state'] = 'starting';
   let detail = '';
 
-  function startOf(at: TopicPartition): number | 'earliest' | 'latest' {
+  function startAt(at: TopicPartition): number | 'earliest' | 'latest' {
     if (at.topic !== TOPICS.readings.name) return store.position(at) ?? 'earliest';
     // What an earlier run did not see is no longer live.
     if (!begun.has(nameOf(at))) store.forget(at);
@@ -54,43 +54,24 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
     const there = await orStopped(existing(kafka, own));
     if (there === undefined) return;
     const ended = Promise.withResolvers<void>();
-    const opened = Promise.withResolvers<Awaited<ReturnType<typeof openConsumer>>>();
     // It may fail before anyone waits for it.
     ended.promise.catch(() => {});
-    const seeking = new Map<string, Promise<void>>();
     let owned: readonly TopicPartition[] = [];
-
-    async function seek(at: TopicPartition): Promise<void> {
-      const consumer = await opened.promise;
-      await consumer.seek({ ...at, offset: startOf(at) });
-    }
 
     const opening = openConsumer(kafka, {
       groupId,
       topics: [...RESULT_TOPICS, ...there],
       onAssigned(partitions) {
         owned = partitions;
-        for (const at of partitions) {
-          const sought = seek(at);
-          seeking.set(nameOf(at), sought);
-          sought.then(
-            () => seeking.get(nameOf(at)) === sought && seeking.delete(nameOf(at)),
-            (error) => ended.reject(error),
-          );
-        }
         state = 'live';
         detail = '';
       },
+      startAt,
       async onBatch(batch) {
-        const sought = seeking.get(nameOf(batch));
-        // Fetched before its partition had been put to the right place: the seek brings what is wanted.
-        if (sought) await sought;
-        else intake.accept(batch);
+        intake.accept(batch);
         return undefined;
       },
-      onSkipped(at) {
-        if (!seeking.has(nameOf(at))) intake.skip(at);
-      },
+      onSkipped: intake.skip,
       onFailed: ended.reject,
     });
     const consumer = await orStopped(opening);
@@ -99,7 +80,6 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
       opening.then((late) => late.close()).catch(warn);
       return;
     }
-    opened.resolve(consumer);
     const looking = setInterval(async () => {
       if (there.length === own.length) return clearInterval(looking);
       const now = await existing(kafka, own).catch(() => there);

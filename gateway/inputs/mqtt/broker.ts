@@ -120,6 +120,7 @@ export class Broker {
     for (const event of ['clientError', 'connectionError'] as const) {
       this.#aedes.on(event, (client, error) => this.#onError(client, error));
     }
+    this.#aedes.on('subscribe', (_, client) => this.#ofClient.get(client)?.subscribed());
     (this.#aedes as EventEmitter).on('error', (error: Error) => hooks.onClientError('the broker', error));
     this.#silence = setInterval(() => this.#closeSilent(), SILENCE_CHECK_MS);
   }

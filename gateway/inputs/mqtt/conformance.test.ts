@@ -45,6 +45,21 @@ test('messages of each QoS come to who subscribed, and a second CONNECT or anoth
   await other.untilClosed();
 });
 
+test('what a client sends right behind its subscription, unanswered yet, comes to it as well', async () => {
+  const broker = await open(SETTINGS);
+  const client = await broker.raw();
+  await client.connect({ clientId: 'hasty', clean: false });
+  client.send(
+    { cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'a/#', qos: 1 }] },
+    { cmd: 'subscribe', messageId: 2, subscriptions: [{ topic: 'b/#', qos: 1 }] },
+    { cmd: 'publish', topic: 'a/b', payload: 'mine', qos: 1, messageId: 3, dup: false, retain: false },
+  );
+  expect(await client.next('suback')).toMatchObject({ messageId: 1 });
+  expect(await client.next('suback')).toMatchObject({ messageId: 2 });
+  expect(await client.next('publish')).toMatchObject({ topic: 'a/b' });
+  expect(await client.next('puback')).toMatchObject({ messageId: 3 });
+});
+
 test('a retained message comes to later subscribers, until it is replaced by an empty one', async () => {
   const broker = await open(SETTINGS);
   const sender = await broker.device();

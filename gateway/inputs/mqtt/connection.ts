@@ -19,6 +19,7 @@ import {
   type Publish,
   readPublish,
   readPubrel,
+  SUBSCRIBE,
 } from './packets.ts';
 import { leaveUnread, readOn } from './unread.ts';
 
@@ -88,6 +89,8 @@ export class DeviceConnection implements Flowing {
   #state: 'new' | 'connecting' | 'open' | 'over' = 'new';
   #congested = false;
   #brokerFull = false;
+  /** Subscriptions that the broker has yet to take up: what the device publishes after them may be meant for itself. */
+  #subscribing = 0;
   #greeted = false;
   #unread = false;
 
@@ -135,6 +138,12 @@ export class DeviceConnection implements Flowing {
   open(): void {
     if (this.#state !== 'connecting') return;
     this.#state = 'open';
+    this.resume();
+  }
+
+  /** The broker has taken up a SUBSCRIBE. */
+  subscribed(): void {
+    this.#subscribing--;
     this.resume();
   }
 
@@ -192,7 +201,8 @@ export class DeviceConnection implements Flowing {
 
   #mayTake(): boolean {
     if (this.#state !== 'open') return this.#state === 'new';
-    if (this.#brokerFull || this.#congested || this.#pending.length - this.#answered >= FRAME_WINDOW) return false;
+    if (this.#subscribing > 0 || this.#brokerFull || this.#congested) return false;
+    if (this.#pending.length - this.#answered >= FRAME_WINDOW) return false;
     if (this.#flow.hasRoom) return true;
     this.#flow.block(this);
     return false;
@@ -215,6 +225,7 @@ export class DeviceConnection implements Flowing {
 
   #passOn(type: number, packet: Buffer): void {
     if (type === CONNECT) this.#state = 'connecting';
+    if (type === SUBSCRIBE) this.#subscribing++;
     this.#brokerFull = !this.stream.push(packet);
     if (type === DISCONNECT) this.#over();
   }

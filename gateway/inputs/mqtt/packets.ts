@@ -10,6 +10,7 @@ export const CONNECT = 1;
 export const CONNACK = 2;
 export const PUBLISH = 3;
 export const PUBREL = 6;
+export const SUBSCRIBE = 8;
 export const DISCONNECT = 14;
 export const AUTH = 15;
 

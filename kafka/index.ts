@@ -12,6 +12,7 @@ export { type BrokerState, type ClusterState, readClusterState } from './cluster
 export { openConsumer } from './consumer.ts';
 export { encodedSize, openProducer, openTransactionalProducer } from './producer.ts';
 export { applyPlan, type Change, type Desired, planChanges } from './provision.ts';
+export { type Shared, shared } from './shared.ts';
 export type {
   CertificateLogin,
   Compression,

@@ -1,6 +1,5 @@
 import { type AlertSilence, CONTRACT_VERSION, encode, HEADER, TOPICS } from '../../contract/index.ts';
-import { type KafkaSettings, openProducer } from '../../kafka/index.ts';
-import { shared } from './channels/shared.ts';
+import { type KafkaSettings, openProducer, shared } from '../../kafka/index.ts';
 
 export interface SilenceWriter {
   /** Resolves when Kafka has it. @throws HeadwaterError `KAFKA_…` */

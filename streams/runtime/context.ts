@@ -1,8 +1,7 @@
 import { HeadwaterError } from '../../contract/index.ts';
-import type { KafkaSettings } from '../../kafka/index.ts';
+import type { Admin, KafkaSettings, Shared } from '../../kafka/index.ts';
 import type { Step } from '../core/index.ts';
 import type { Clock } from './clock.ts';
-import type { SharedAdmin } from './shared-admin.ts';
 
 /** Where the runtime tells what happens; a pino logger is one. */
 export interface Log {
@@ -16,7 +15,8 @@ export interface StepContext {
   readonly step: Step;
   readonly stateTopic: string;
   readonly kafka: KafkaSettings;
-  readonly admin: SharedAdmin;
+  /** One connection for all steps of a process. */
+  readonly admin: Shared<Admin>;
   readonly clock: Clock;
   readonly log: Log;
 }

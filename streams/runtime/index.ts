@@ -1,9 +1,8 @@
 import { HeadwaterError } from '../../contract/index.ts';
-import type { KafkaSettings } from '../../kafka/index.ts';
+import { type KafkaSettings, openAdmin, shared } from '../../kafka/index.ts';
 import type { Step } from '../core/index.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { groupOf, type Log, stateTopicOf } from './context.ts';
-import { sharedAdmin } from './shared-admin.ts';
 import type { StepStatus } from './status.ts';
 import { StepRunner } from './step-runner.ts';
 
@@ -28,7 +27,7 @@ export interface RunningSteps {
 /** Runs steps in this process until closed, sharing their partitions with other processes that run the same ones. What fails starts again by itself. */
 export function runSteps(steps: readonly Step[], options: RunOptions): RunningSteps {
   const { kafka, log, clock = systemClock, onGivenUp } = options;
-  const admin = sharedAdmin(kafka);
+  const admin = shared(() => openAdmin(kafka));
   const runners = steps.map(
     (step) =>
       new StepRunner({ step, stateTopic: stateTopicOf(step), kafka, admin, clock, log }, (error) => {
@@ -57,7 +56,7 @@ export function runStep(step: Step, options: RunOptions): { status(): StepStatus
  * @throws HeadwaterError `STEP_RUNS` where a process runs it, or did some seconds ago; `KAFKA_…`
  */
 export async function resetStep(step: Pick<Step, 'id' | 'internal'>, kafka: KafkaSettings): Promise<void> {
-  const admin = sharedAdmin(kafka);
+  const admin = shared(() => openAdmin(kafka));
   try {
     if ((await admin.use((a) => a.members(groupOf(step)))) > 0) {
       const message = `${step.id} cannot be reset while a hub runs it: its state would have a hole. Stop every hub first.`;

@@ -9,13 +9,12 @@ import {
   Notification,
   TOPICS,
 } from '../../../contract/index.ts';
-import { type IncomingRecord, type KafkaSettings, openAdmin, openProducer } from '../../../kafka/index.ts';
+import { type IncomingRecord, type KafkaSettings, openAdmin, openProducer, shared } from '../../../kafka/index.ts';
 import { waitMs } from './backoff.ts';
 import type { ChannelConfig } from './config.ts';
 import { attempt, deliver } from './deliver.ts';
 import { openChannel } from './open.ts';
 import { readNotifications } from './reader.ts';
-import { shared } from './shared.ts';
 import { testNotification } from './test-notification.ts';
 import type { Outcome } from './types.ts';
 

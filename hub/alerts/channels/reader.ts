@@ -5,8 +5,8 @@ import {
   type IncomingRecord,
   type KafkaSettings,
   openConsumer,
+  type Shared,
 } from '../../../kafka/index.ts';
-import type { Shared } from './shared.ts';
 
 /** `notifications` has one partition: all of them in one order. */
 const AT = { topic: TOPICS.notifications.name, partition: 0 };

@@ -15,7 +15,8 @@ const kafka = vi.hoisted(() => ({
   removed: [] as string[],
   reader: undefined as ReaderOptions | undefined,
 }));
-vi.mock('../../../kafka/index.ts', () => ({
+vi.mock('../../../kafka/index.ts', async (original) => ({
+  ...(await original<object>()),
   openAdmin: () => Promise.reject(new Error('nobody needs it')),
   openProducer: async () => ({
     send: async ([{ records }]: [{ records: [{ key: string; value: Buffer | null }] }]) => {

@@ -37,6 +37,8 @@ test('late answers are looked for while one is due, and not where none is', asyn
   // As after a new connection.
   queue.scheduleRequestTimeoutCheck();
   push(4);
+  // And as after a second one that was made meanwhile.
+  queue.scheduleRequestTimeoutCheck();
   await vi.advanceTimersByTimeAsync(17_000);
   expect(failed).toHaveLength(3);
 });

@@ -15,7 +15,10 @@ export function letEmptyQueuesRest(): void {
   };
   // kafkajs calls this for a connection that has just been made.
   RequestQueue.prototype.scheduleRequestTimeoutCheck = function () {
-    if (this.enforceRequestTimeout) stopLooking(this);
+    if (!this.enforceRequestTimeout) return;
+    stopLooking(this);
+    // Two that need it at once make two connections, of which the second may be made when there are requests already.
+    if (this.inflight.size > 0) lookForLate(this);
   };
   RequestQueue.prototype.sendSocketRequest = function (request) {
     sendSocketRequest.call(this, request);

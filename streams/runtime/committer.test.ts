@@ -7,12 +7,18 @@ import { Committer } from './committer.ts';
 
 const result: OutputRecord = { topic: 'results', key: 'a', value: Buffer.from('{}') };
 
-function setUp() {
+/** `lookMs`: what a look at the clock takes. */
+function setUp(lookMs = 0) {
   let now = 0;
+  const asked: number[] = [];
   const timers = new Map<symbol, { readonly at: number; readonly action: () => void }>();
   const clock: Clock = {
-    now: () => now,
+    now: () => {
+      now += lookMs;
+      return now;
+    },
     after(ms, action) {
+      asked.push(ms);
       const timer = Symbol();
       timers.set(timer, { at: now + ms, action });
       return () => void timers.delete(timer);
@@ -53,7 +59,7 @@ function setUp() {
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { committer, commits, until };
+  return { committer, commits, asked, until };
 }
 
 test('what was processed without a result is committed after the commit interval', async () => {
@@ -74,6 +80,12 @@ test('results after a quiet time are committed almost at once, together with tho
   committer.add([result], 10);
   await until(300);
   expect(commits).toEqual([[60, 2]]);
+});
+
+test('where a look at the clock takes longer than there is to wait, no timer is set for the past', () => {
+  const { committer, asked } = setUp(20);
+  committer.add([result], 10);
+  expect(asked).toEqual([0]);
 });
 
 test('results that keep coming are committed once in the interval', async () => {

@@ -105,7 +105,7 @@ export class Committer {
     const { clock } = this.#options;
     this.#cancelTimer?.();
     this.#timerAt = at;
-    this.#cancelTimer = clock.after(at - clock.now(), () => void this.#begin());
+    this.#cancelTimer = clock.after(Math.max(0, at - clock.now()), () => void this.#begin());
   }
 
   #begin(): Promise<void> {

@@ -90,7 +90,7 @@ async function torture(plan: Plan): Promise<void> {
     keepTruth: true,
   });
   onTestFinished(() => devices.close());
-  await until('the hub counts', 120, () => counts(victims, 0));
+  await victims.until('the hub counts', 120, () => counts(victims, 0));
 
   // Each part dies in its own rhythm, so that some die while another is away.
   const kills = { gateway: 0, hub: 0, broker: 0 };
@@ -136,7 +136,7 @@ async function killHub(victims: Victims, random: Random, times: number, kills: K
   for (let i = 0; i < times; i++) {
     if (random.chance(0.75)) {
       const before = (await victims.hubSummary())?.readings.counted ?? 0;
-      await until('the hub counts again', 120, () => counts(victims, before));
+      await victims.until('the hub counts again', 120, () => counts(victims, before));
     }
     await sleep(random.between(200, 4_000));
     await victims.hub.kill();
@@ -153,12 +153,12 @@ async function aim(
   kills: Kills,
 ): Promise<void> {
   const before = (await victims.hubSummary())?.readings.counted ?? 0;
-  await until('the hub counts again', 120, () => counts(victims, before));
+  await victims.until('the hub counts again', 120, () => counts(victims, before));
   await kill(victims);
   kills[part]++;
   await victims[part].start();
   const after = (await victims.hubSummary())?.readings.counted ?? 0;
-  await until('the hub counts again', 120, () => counts(victims, after));
+  await victims.until('the hub counts again', 120, () => counts(victims, after));
   await sleep(TOLD_MS);
 }
 

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { TOPICS } from '../../contract/index.ts';
 import { type Devices, type DevicesOptions, startDevices } from '../../simulators/devices/index.ts';
 import { balance, firstSends } from '../support/ledger.ts';
-import { collect, until } from '../support/testbed.ts';
+import { collect } from '../support/testbed.ts';
 import { openVictims, type Victim, type Victims } from '../support/victims.ts';
 
 const TIMEOUT_MS = 240_000;
@@ -17,7 +17,11 @@ test('asked to end while Kafka hangs or is away, gateway and hub end within 10 s
   const both = [gateway, hub];
   await Promise.all(both.map((program) => program.start()));
   const devices = devicesOf(victims, { ratePerDevice: 10 });
-  await until('readings are counted', 120, async () => ((await victims.hubSummary())?.readings.counted ?? 0) > 500);
+  await victims.until(
+    'readings are counted',
+    120,
+    async () => ((await victims.hubSummary())?.readings.counted ?? 0) > 500,
+  );
 
   const ends: Record<string, number>[] = [];
   for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
@@ -25,7 +29,7 @@ test('asked to end while Kafka hangs or is away, gateway and hub end within 10 s
     // Long enough that requests are under way that nobody answers.
     await sleep(3_000);
     const before = acknowledged(devices);
-    await until('devices are served all the same', 30, () => acknowledged(devices) > before + 500);
+    await victims.until('devices are served all the same', 30, () => acknowledged(devices) > before + 500);
     const asked = performance.now();
     const end = async ({ name, stop }: Victim) => {
       expect(await stop()).toMatchObject({ code: 0, signal: null });
@@ -53,14 +57,14 @@ test('a gateway whose buffer is full refuses devices, also after kill -9, and lo
   const devices = devicesOf(victims, { ratePerDevice: 25 });
   for (let i = 0; i < 2; i++) {
     const before = await victims.refused();
-    await until('messages are refused', 60, async () => (await victims.refused()) > before);
+    await victims.until('messages are refused', 60, async () => (await victims.refused()) > before);
     expect((await victims.gatewayStatus()).disk.bufferBytes).toBeLessThanOrEqual(maxBytes);
     await gateway.kill();
     await gateway.start();
   }
   const before = acknowledged(devices);
   await node!.restart();
-  await until('devices are served again', 90, () => acknowledged(devices) > before + 1_000);
+  await victims.until('devices are served again', 90, () => acknowledged(devices) > before + 1_000);
   await expectAllArrived(victims, devices);
 });
 

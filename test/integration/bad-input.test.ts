@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeadLetter, Reading } from '../../contract/index.ts';
-import { collect, until } from '../support/testbed.ts';
+import { collect } from '../support/testbed.ts';
 import { openVictims, type Victims } from '../support/victims.ts';
 
 const HOUR = 3_600_000;
@@ -45,7 +45,7 @@ const readingsOf = (device: string) =>
 /** Waits for the dead letter of these bytes. */
 async function letterOf(bytes: Buffer): Promise<DeadLetter> {
   const found = () => deadLetters().find((letter) => letter.bytes === bytes.toString('base64'));
-  await until(
+  await platform.until(
     `a dead letter holds ${JSON.stringify(bytes.toString('latin1').slice(0, 60))}`,
     60,
     () => found() !== undefined,
@@ -88,13 +88,15 @@ test.each([
 test('a message with one bad value keeps its good ones', async () => {
   const payload = '{"ts":1780000000000,"values":{"temperature":19.25,"humidity":-3}}';
   await publish([['devices/half', payload.replace('1780000000000', String(Date.now()))]]);
-  await until('the good value is counted', 60, () => readingsOf('half').length === 1);
+  await platform.until('the good value is counted', 60, () => readingsOf('half').length === 1);
   expect(readingsOf('half')[0]).toMatchObject({ metric: 'temperature', value: 19.25 });
-  await until('the bad one is a dead letter', 60, () => deadLetters().some((l) => /humidity.*outside/.test(l.reason)));
+  await platform.until('the bad one is a dead letter', 60, () =>
+    deadLetters().some((l) => /humidity.*outside/.test(l.reason)),
+  );
 });
 
 test('serial: noise, half lines and over-long lines go to dead letters, and the next good line is acknowledged', async () => {
-  await until('the gateway has opened the line', 30, () => board !== undefined);
+  await platform.until('the gateway has opened the line', 30, () => board !== undefined);
   let answers = '';
   board!.on('data', (bytes) => {
     answers += bytes;
@@ -103,11 +105,11 @@ test('serial: noise, half lines and over-long lines go to dead letters, and the 
   const garbage = Buffer.from([0x00, 0xc3, 0x28, 0xff, 0x41]);
   board!.write(Buffer.concat([garbage, Buffer.from(`\n${half}\n${'x'.repeat(5_000)}\n`)]));
   board!.write('{"device":"s1","boot":"a1b2c3d4","n":2,"values":{"temperature":20.5}}\n');
-  await until('the good line is acknowledged', 30, () => answers.includes('ACK a1b2c3d4 2\n'));
+  await platform.until('the good line is acknowledged', 30, () => answers.includes('ACK a1b2c3d4 2\n'));
   expect((await letterOf(garbage)).origin).toContain(`serial:tcp://127.0.0.1:${port}`);
   expect((await letterOf(Buffer.from(half))).reason).toMatch(/JSON/);
-  await until('the long line is a dead letter', 30, () => deadLetters().some((l) => /long/i.test(l.reason)));
-  await until('the good line is counted', 30, () => readingsOf('s1').length === 1);
+  await platform.until('the long line is a dead letter', 30, () => deadLetters().some((l) => /long/i.test(l.reason)));
+  await platform.until('the good line is counted', 30, () => readingsOf('s1').length === 1);
 });
 
 test('access log and transactions: what cannot be read goes to dead letters with its place in the file', async () => {
@@ -136,7 +138,7 @@ test('clocks that are off are corrected where that can be known, and said to be'
     ['devices/lost-in-time', JSON.stringify({ ts: now - 10 * YEAR, values: { temperature: 7 } })],
   ]);
   const names = ['right', 'hour-fast', 'hour-slow', 'ten-years-fast', 'ten-years-slow', 'lost-in-time'];
-  await until('all are counted', 60, () => names.every((name) => readingsOf(name).length === 1));
+  await platform.until('all are counted', 60, () => names.every((name) => readingsOf(name).length === 1));
   const of = (name: string) => readingsOf(name)[0]!;
   expect(of('right').ts).toBe(now);
   expect(of('right').clock).toBeUndefined();
@@ -150,7 +152,7 @@ test('clocks that are off are corrected where that can be known, and said to be'
 
 test('all of it is counted and shown', async () => {
   const shown = async () => (await platform.hubSummary()) as unknown as { deadLetters: number };
-  await until(
+  await platform.until(
     'the page counts every dead letter',
     60,
     async () => (await shown()).deadLetters === deadLetters().length,

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayStatus } from '../../contract/index.ts';
@@ -14,6 +14,13 @@ import {
 import type { DevicesOptions } from '../../simulators/devices/index.ts';
 import { openTestBed, type TestBed, until } from './testbed.ts';
 
+/** A machine that is busy with something else takes its time. */
+const START_MS = 120_000;
+const ANSWER_MS = 10_000;
+const TOLD_LINES = 20;
+const TOLD_LENGTH = 400;
+/** What is no JSON at all was not meant for the log: a crash. */
+const BELOW_WARN = /^\{"level":[123]0,/;
 const COMMAND = join(import.meta.dirname, '../../cli/main.ts');
 
 /** A program that may be killed and started again, any number of times. */
@@ -43,6 +50,8 @@ export interface Victims {
   refused(): Promise<number>;
   /** What the hub tells its page; undefined while it does not answer. */
   hubSummary(): Promise<HubSummary | undefined>;
+  /** Waits as `until` of the test bed; a failure also says how both programs are and what they warned of last. */
+  until(what: string, seconds: number, check: () => boolean | Promise<boolean>): Promise<void>;
   /** Waits until the gateway holds nothing that Kafka does not have, and ends it. */
   drainGateway(seconds: number): Promise<void>;
   close(): Promise<void>;
@@ -50,7 +59,8 @@ export interface Victims {
 
 export interface HubSummary {
   readonly readings: { readonly counted: number; readonly duplicatesDropped: number; readonly gaps: number };
-  readonly parts: readonly { readonly name: string; readonly state: string }[];
+  readonly feed: { readonly state: string; readonly detail: string };
+  readonly parts: readonly { readonly name: string; readonly state: string; readonly detail: string }[];
 }
 
 /** `env` overrides the gateway's settings. */
@@ -64,8 +74,20 @@ export async function openVictims(brokers: 1 | 3, env: Record<string, string> = 
   const { username, password } = deviceAccount(dir);
   const gateway = victim('gateway', ['gateway', 'run', '--config', files.gateway], dir, env);
   const hub = victim('hub', ['hub', 'run', '--config', files.hub], dir, {});
-  const status = (path: string) => fetch(`http://127.0.0.1:${ports.gateway}${path}`);
+  // One that hangs must not keep a test from failing.
+  const get = (url: string) => fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+  const status = (path: string) => get(`http://127.0.0.1:${ports.gateway}${path}`);
   const gatewayStatus = async () => (await (await status('/status')).json()) as GatewayStatus;
+  const hubSummary = async () => {
+    const answer = await get(`http://127.0.0.1:${ports.page}/api/summary`).catch(() => undefined);
+    return answer?.ok ? ((await answer.json()) as HubSummary) : undefined;
+  };
+  const untilOrAccount: Victims['until'] = (what, seconds, check) =>
+    until(what, seconds, check).catch(async (cause: Error) => {
+      const gateway = await gatewayStatus().catch(() => undefined);
+      const hub = await hubSummary().catch(() => undefined);
+      throw new Error([cause.message, ...accountOf(gateway, hub), ...lastWarnings(dir)].join('\n'), { cause });
+    });
   return {
     bed,
     gateway,
@@ -78,12 +100,10 @@ export async function openVictims(brokers: 1 | 3, env: Record<string, string> = 
       const text = await (await status('/metrics')).text();
       return Number(/^headwater_gateway_refused_total (\d+)/m.exec(text)?.[1]);
     },
-    async hubSummary() {
-      const answer = await fetch(`http://127.0.0.1:${ports.page}/api/summary`).catch(() => undefined);
-      return answer?.ok ? ((await answer.json()) as HubSummary) : undefined;
-    },
+    hubSummary,
+    until: untilOrAccount,
     async drainGateway(seconds) {
-      await until('the gateway has forwarded everything', seconds, async () => {
+      await untilOrAccount('the gateway has forwarded everything', seconds, async () => {
         return (await gatewayStatus()).backlog.readings === 0;
       });
       await gateway.stop();
@@ -94,6 +114,24 @@ export async function openVictims(brokers: 1 | 3, env: Record<string, string> = 
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+function accountOf(gateway: GatewayStatus | undefined, hub: HubSummary | undefined): string[] {
+  const parts = hub?.parts.filter(({ state }) => state !== 'ready');
+  return [
+    `gateway: ${JSON.stringify(gateway)}`,
+    `hub: ${JSON.stringify(hub && { readings: hub.readings, feed: hub.feed, notReady: parts })}`,
+  ];
+}
+
+/** What each program warned of last, in this life and the one before. */
+function lastWarnings(dir: string): string[] {
+  return ['gateway.log.1', 'gateway.log', 'hub.log.1', 'hub.log'].flatMap((name) => {
+    const file = join(dir, 'logs', name);
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    const warnings = lines.filter((line) => line !== '' && !BELOW_WARN.test(line));
+    return warnings.slice(-TOLD_LINES).map((line) => `${name}: ${line.slice(0, TOLD_LENGTH)}`);
+  });
 }
 
 function victim(name: string, args: readonly string[], dir: string, env: Record<string, string>): Victim {
@@ -108,6 +146,7 @@ function victim(name: string, args: readonly string[], dir: string, env: Record<
         env,
         logFile: join(dir, 'logs', `${name}.log`),
         readyWhen: (line) => line.includes('"msg":"listening"'),
+        readyTimeoutMs: START_MS,
       });
     },
     signal: (signal) => running?.kill(signal),

@@ -10,12 +10,18 @@ export interface Sent {
   readonly appendedAt?: number;
 }
 
+interface Living {
+  task: Task;
+  /** What it and those before it committed, as JSON, commit by commit. */
+  readonly log: string[];
+}
+
 /**
  * Runs steps by hand, as the runtime does over Kafka, with topics that are only arrays: for tests. A record reaches the steps at once, and what they put
  * out to topics that others of the steps read reaches those.
  */
 export class Bench {
-  readonly #tasks = new Map<Step, Task[]>();
+  readonly #tasks = new Map<Step, Living[]>();
   readonly #topics = new Map<string, { partitions: number; offsets: number[]; records: OutputRecord[] }>();
   readonly #steps: readonly Step[];
   #now = 0;
@@ -32,7 +38,7 @@ export class Bench {
       const { partitions } = this.#topic(step.streams[0]!);
       this.#tasks.set(
         step,
-        Array.from({ length: partitions }, (_, partition) => step.createTask(partition)),
+        Array.from({ length: partitions }, (_, partition) => ({ task: step.createTask(partition), log: [] })),
       );
     }
   }
@@ -48,9 +54,10 @@ export class Bench {
   tick(now: number): void {
     this.#now = now;
     for (const tasks of this.#tasks.values()) {
-      for (const task of tasks) {
-        task.tick(now);
-        this.#drain(task);
+      for (const living of tasks) {
+        living.task.tick(now);
+        this.#drain(living.task);
+        commit(living);
       }
     }
   }
@@ -67,13 +74,15 @@ export class Bench {
     return this.#topic(topic).records.splice(0);
   }
 
-  /** Every task dies and another takes over from what it left. */
+  /** Every task dies, and another takes over from the changes it committed; that one dies too, and another takes over from its snapshot. */
   restart(): void {
     for (const [step, tasks] of this.#tasks) {
-      tasks.forEach((old, partition) => {
-        const task = step.createTask(partition);
-        task.restore(JSON.parse(JSON.stringify([...old.snapshot()])));
-        tasks[partition] = task;
+      tasks.forEach((living, partition) => {
+        commit(living);
+        const heir = step.createTask(partition);
+        for (const changes of living.log) heir.restore(JSON.parse(changes));
+        living.task = step.createTask(partition);
+        living.task.restore(JSON.parse(JSON.stringify([...heir.snapshot()])));
       });
     }
   }
@@ -97,7 +106,7 @@ export class Bench {
     };
     for (const step of this.#steps) {
       if (!step.streams.includes(output.topic) && !step.tables.includes(output.topic)) continue;
-      const task = this.#tasks.get(step)![partition]!;
+      const { task } = this.#tasks.get(step)![partition]!;
       task.process(output.topic, record);
       this.#drain(task);
     }
@@ -109,6 +118,11 @@ export class Bench {
       this.#take(output);
     }
   }
+}
+
+function commit({ task, log }: Living): void {
+  const changes = [...task.takeChanges()];
+  if (changes.length > 0) log.push(JSON.stringify(changes));
 }
 
 function hash(text: string): number {

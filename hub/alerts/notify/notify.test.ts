@@ -235,6 +235,9 @@ test('restarts change nothing', () => {
   fires('device-silent', 'gw-1/a');
   fires('device-silent', 'gw-1/b');
   bench.restart();
+  // Its group comes and goes between two commits.
+  fires('too-hot', 'gw-1/b');
+  ends('too-hot', 'gw-1/b');
   until(10);
   bench.restart();
   until(20);

@@ -162,20 +162,21 @@ export class Teller {
   }
 
   #setEntry(id: string, entry: Entry | undefined): void {
-    const group = (entry ?? this.#entries.get(id))?.group;
-    if (entry === undefined) {
-      this.#entries.delete(id);
-      this.#members.get(group!)?.delete(id);
-    } else {
+    const before = this.#entries.get(id);
+    if (before !== undefined && before.group !== entry?.group) this.#members.get(before.group)?.delete(id);
+    if (entry === undefined) this.#entries.delete(id);
+    else {
       this.#entries.set(id, entry);
-      this.#membersOf(group!).add(id);
+      this.#membersOf(entry.group).add(id);
     }
     this.#change('entry', id);
   }
 
   #setGroup(key: string, group: Group | undefined): void {
     const before = this.#groups.get(key);
-    const family = (group ?? before)!.family;
+    const family = (group ?? before)?.family;
+    // Restored: it came and went between two commits.
+    if (family === undefined) return;
     const count = this.#families.get(family) ?? 0;
     if (group === undefined) {
       this.#groups.delete(key);
@@ -223,13 +224,14 @@ export class Teller {
     return { of, id, value: this.#last };
   }
 
+  /** Changes in their order: what an earlier one set a later one may delete. */
   restore(saved: Iterable<Saved>): void {
     for (const { of, id, value } of saved) {
-      if (value === undefined) continue;
-      if (of === 'entry') this.#setEntry(id, value as Entry);
-      else if (of === 'group') this.#setGroup(id, value as Group);
-      else if (of === 'silence') this.#silences.set(id, value as AlertSilence);
-      else this.#last = value as number;
+      if (of === 'entry') this.#setEntry(id, value);
+      else if (of === 'group') this.#setGroup(id, value);
+      else if (of === 'last') this.#last = value;
+      else if (value === undefined) this.#silences.delete(id);
+      else this.#silences.set(id, value);
     }
     this.#changed.clear();
   }

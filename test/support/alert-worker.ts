@@ -18,7 +18,9 @@ const log = { info: tell('info'), warn: tell('warn'), error: tell('error') };
 const running = runSteps([...compile(alerts()), ...notifySteps(times)], { kafka, log });
 const delivering = startChannels(channels, { kafka, process: name, log });
 const report = setInterval(() => {
-  const isRunning = running.status().every(({ tasks }) => tasks.every(({ state }) => state === 'running'));
+  const isRunning = running
+    .status()
+    .every((step) => step.state === 'running' && step.tasks.every(({ state }) => state === 'running'));
   process.send?.(isRunning);
 }, 100);
 process.on('message', async () => {

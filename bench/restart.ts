@@ -12,11 +12,12 @@ export async function run(args: string[]): Promise<void> {
     const kafka = cluster.as('admin');
     const devices = settings.series;
     const total = devices * settings.readings;
-    await fill(kafka, { total, devices, everyMs: 20_000 });
+    const last = await fill(kafka, { total, devices, everyMs: 20_000 });
     await runWindows({ kafka, job: 'minuteWindows', warmUp: 0, total });
     const producer = await openProducer(kafka);
     const records = Array.from({ length: EVENTS.partitions }, (_, partition) => ({
-      ...reading(partition, devices, Date.now()),
+      // Of a minute that is open: a later one would close a window of every series besides.
+      ...reading(partition, devices, last),
       partition,
     }));
     await producer.send([{ topic: EVENTS.name, records }]);

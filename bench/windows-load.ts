@@ -19,15 +19,16 @@ export interface Load {
   readonly everyMs: number;
 }
 
-/** Writes readings that end about now. */
-export async function fill(kafka: KafkaSettings, { total, devices, everyMs }: Load): Promise<void> {
+/** Writes readings that end about now; gives the event time of the last one, ms since the epoch. */
+export async function fill(kafka: KafkaSettings, { total, devices, everyMs }: Load): Promise<number> {
   const producer = await openProducer(kafka);
   const start = Date.now() - Math.ceil(total / devices) * everyMs;
+  const at = (number: number) => start + Math.floor(number / devices) * everyMs;
   for (let sent = 0; sent < total; ) {
     const records = [];
-    for (; records.length < 5_000 && sent < total; sent++)
-      records.push(reading(sent, devices, start + Math.floor(sent / devices) * everyMs));
+    for (; records.length < 5_000 && sent < total; sent++) records.push(reading(sent, devices, at(sent)));
     await producer.send([{ topic: EVENTS.name, records }]);
   }
   await producer.close();
+  return at(total - 1);
 }

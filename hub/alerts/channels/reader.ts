@@ -39,17 +39,19 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
   let isPaused = false;
   /** Aborts when another member gets the partition; undefined while one has it. */
   let turn: AbortController | undefined;
-  /** First record that this process is not done with, whatever the group says. */
-  let next = 0;
+  /** First record that this process is not done with, whatever the group says; undefined before it first had the partition. */
+  let next: number | undefined;
 
   async function startAt(): Promise<number> {
     const mine = turn!.signal;
     const consumer = await opened.promise;
     const committed = (await admin.use((a) => a.committed(groupId, AT.topic))).get(AT.partition);
-    const start = committed ?? (await admin.use((a) => a.offsets(AT.topic)))[AT.partition]!.high;
+    // The end that was found first stays where this channel begins: another would leave out what has come since.
+    const start = committed ?? next ?? (await admin.use((a) => a.offsets(AT.topic)))[AT.partition]!.high;
     if (mine.aborted) return start;
-    next = Math.max(next, start);
-    if (committed !== next) await consumer.commit([{ ...AT, offset: next }]);
+    next = Math.max(next ?? 0, start);
+    // Refused while the group is rearranged: after its next join this is asked again.
+    if (committed !== next) await consumer.commit([{ ...AT, offset: next }]).catch(() => {});
     onPosition(next);
     const last = waiting.at(-1);
     return last === undefined ? next : last.offset + 1;
@@ -70,7 +72,7 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
     },
     startAt,
     async onBatch({ records }) {
-      const after = waiting.at(-1)?.offset ?? next - 1;
+      const after = waiting.at(-1)?.offset ?? next! - 1;
       waiting.push(...records.filter(({ offset }) => offset > after));
       // A join of the group may have ended a pause.
       if (waiting.length >= MOST_WAITING) {
@@ -107,10 +109,10 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
         continue;
       }
       const mine = turn!.signal;
-      if (record.offset >= next) await handle(record, AbortSignal.any([mine, stop]));
+      if (record.offset >= next!) await handle(record, AbortSignal.any([mine, stop]));
       if (stop.aborted || mine.aborted) continue;
       waiting.shift();
-      next = Math.max(next, record.offset + 1);
+      next = Math.max(next!, record.offset + 1);
       onPosition(next);
       // One that fails, as while the group is rearranged, is made up for by the next, or when the partition is given anew.
       await consumer!.commit([{ ...AT, offset: next }]).catch(() => {});

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseIdentity, TOPICS } from '../../contract/index.ts';
@@ -160,5 +160,32 @@ test('one broker of three that hangs, or dies, holds up only until another leads
     await forwarding.forwardsMore();
     await bed.cluster.nodes[0]!.restart();
     await forwarding.forwardsMore();
+  }),
+);
+
+test('brokers that move to other addresses, one after the other, are found there', { timeout: 2 * TIMEOUT_MS }, () =>
+  throughTrouble(async (forwarding) => {
+    // One stays: a client that starts afresh knows no others than it was told of.
+    for (const i of [1, 2]) {
+      const node = bed.cluster.nodes[i]!;
+      const [from, to] = [lines[i]!, await openBadLine()];
+      to.target = node.port;
+      lines[i] = to;
+      const file = join(dirname(node.logFile), 'server.properties');
+      const moved = readFileSync(file, 'utf8').replaceAll(
+        `CLIENT://127.0.0.1:${from.port}`,
+        `CLIENT://127.0.0.1:${to.port}`,
+      );
+      expect(moved).toContain(`CLIENT://127.0.0.1:${to.port}`);
+      writeFileSync(file, moved);
+      await node.restart();
+      from.cut();
+      from.close();
+      await forwarding.forwardsMore();
+    }
+    // Whoever led has let go: one of those that moved leads now.
+    await bed.cluster.nodes[0]!.restart();
+    await forwarding.forwardsMore();
+    expect(lines[1]!.connections + lines[2]!.connections).toBeGreaterThan(0);
   }),
 );

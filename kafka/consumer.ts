@@ -48,7 +48,8 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
   });
   const admin = client.admin();
   const lookups = new Map<string, Promise<Ends>>();
-  let beginning = new AbortController();
+  /** Partitions of which it is not known yet where they begin. */
+  let starting: ReadonlySet<string> = new Set();
   let closed = false;
 
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -79,19 +80,19 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
   /** Paused, as a batch that waited for its start would hold up the heartbeats, and the group would give this member up. */
   function begin(partitions: readonly TopicPartition[], startAt: NonNullable<ConsumerOptions['startAt']>): void {
     consumer.pause(byTopic(partitions));
-    const these = new AbortController();
-    beginning.abort();
-    beginning = these;
+    const these = new Set(partitions.map(nameOf));
+    starting = these;
     for (const at of partitions) {
-      const starting = async () => {
+      const start = async () => {
         const offset = await offsetOf(at, await startAt(at));
         // After another join it is asked for anew.
-        if (these.signal.aborted || closed) return;
+        if (starting !== these || closed) return;
         consumer.seek({ ...at, offset });
+        these.delete(nameOf(at));
         consumer.resume(byTopic([at]));
       };
-      starting().catch((error) => {
-        if (!these.signal.aborted && !closed) options.onFailed(error);
+      start().catch((error) => {
+        if (starting === these && !closed) options.onFailed(error);
       });
     }
   }
@@ -143,7 +144,7 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
         const { topic, partition } = batch;
         await lost.get(nameOf(batch))?.looking;
         for (const part of partsOf(batch)) {
-          if (!isRunning() || isStale()) return;
+          if (!isRunning() || isStale() || starting.has(nameOf(batch))) return;
           const { from, next } = part;
           const records = readPart(part, partition);
           if (records.length === 0) options.onSkipped?.({ topic, partition, next });
@@ -165,19 +166,12 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
 
   return {
     async seek({ topic, partition, offset }) {
-      if (typeof offset === 'number') {
-        consumer.seek({ topic, partition, offset: String(offset) });
-        return;
-      }
-      const ends = await admin.fetchTopicOffsets(topic).catch((error) => {
-        throw asHeadwaterError(error, `cannot find the ${offset} offset of ${topic}/${partition}`);
-      });
-      const end = ends.find((e) => e.partition === partition);
-      if (!end) throw new HeadwaterError('KAFKA_PARTITION_UNKNOWN', `topic ${topic} has no partition ${partition}`);
-      consumer.seek({ topic, partition, offset: offset === 'earliest' ? end.low : end.high });
+      // A number must take effect before this returns.
+      const at = typeof offset === 'number' ? String(offset) : await offsetOf({ topic, partition }, offset);
+      consumer.seek({ topic, partition, offset: at });
     },
     pause: (partitions) => consumer.pause(byTopic(partitions)),
-    resume: (partitions) => consumer.resume(byTopic(partitions)),
+    resume: (partitions) => consumer.resume(byTopic(partitions.filter((at) => !starting.has(nameOf(at))))),
     async commit(positions) {
       try {
         await consumer.commitOffsets(positions.map((p) => ({ ...p, offset: String(p.offset) })));

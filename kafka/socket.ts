@@ -13,7 +13,7 @@ export function socketFactory(onCertificate: OnBrokerCertificate = () => {}): ka
   return ({ host, port, ssl, onConnect }) => {
     const servername = isIP(host) === 0 ? { servername: host } : {};
     const socket = connect({ host, port, ...servername, ...(ssl as ConnectionOptions) }, () => {
-      // On a busy machine a connection may be made after kafkajs waited for it in vain, which would now take it for one that can be written to.
+      // On a busy machine the handshake may end after kafkajs has given the connection up; told of it now, it would write to a socket that is being closed.
       if (late !== undefined) return;
       const certificate = socket.getPeerX509Certificate();
       if (certificate) onCertificate(`${host}:${port}`, firstExpiry(certificate));

@@ -95,7 +95,7 @@ export interface ConsumerOptions {
   readonly onAssigned?: (partitions: readonly TopicPartition[], isNewMember: boolean) => void;
   /**
    * Where a partition begins, asked after each join of the group for each that is now owned; without it, at the group's own position. Nothing of the
-   * partition is handed on before. An error thrown here ends the consumer through `onFailed`.
+   * partition is handed on before, and a pause of it is over then. An error thrown here ends the consumer through `onFailed`.
    */
   readonly startAt?: (at: TopicPartition) => Start | Promise<Start>;
   /**

@@ -19,7 +19,7 @@ const START_MS = 120_000;
 const ANSWER_MS = 10_000;
 const TOLD_LINES = 20;
 const TOLD_LENGTH = 400;
-/** What is no JSON at all was not meant for the log: a crash. */
+/** Log lines below a warning. One that is no JSON is kept: it is a crash's. */
 const BELOW_WARN = /^\{"level":[123]0,/;
 const COMMAND = join(import.meta.dirname, '../../cli/main.ts');
 

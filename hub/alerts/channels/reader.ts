@@ -50,11 +50,18 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
     const start = committed ?? next ?? (await admin.use((a) => a.offsets(AT.topic)))[AT.partition]!.high;
     if (mine.aborted) return start;
     next = Math.max(next ?? 0, start);
-    // Refused while the group is rearranged: after its next join this is asked again.
+    // Refused while the group is rearranged: after its next join this is asked again. Whatever else fails, the first commit of `work` makes up for.
     if (committed !== next) await consumer.commit([{ ...AT, offset: next }]).catch(() => {});
     onPosition(next);
     const last = waiting.at(-1);
     return last === undefined ? next : last.offset + 1;
+  }
+
+  async function pauseWhenFull(): Promise<boolean> {
+    if (waiting.length < MOST_WAITING) return false;
+    isPaused = true;
+    (await opened.promise).pause([AT]);
+    return true;
   }
 
   const opening = openConsumer(kafka, {
@@ -72,13 +79,11 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
     },
     startAt,
     async onBatch({ records }) {
+      // A join of the group ends a pause.
+      if (await pauseWhenFull()) return 'again';
       const after = waiting.at(-1)?.offset ?? next! - 1;
       waiting.push(...records.filter(({ offset }) => offset > after));
-      // A join of the group may have ended a pause.
-      if (waiting.length >= MOST_WAITING) {
-        isPaused = true;
-        (await opened.promise).pause([AT]);
-      }
+      await pauseWhenFull();
       wake();
       return undefined;
     },

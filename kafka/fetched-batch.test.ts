@@ -82,6 +82,14 @@ test('whatever was written is read, from any offset on, and a batch that was cut
     { numRuns: 200 },
   ));
 
+test('a header may have any name, also one that objects have a meaning for', async () => {
+  const headers = Object.fromEntries(['__proto__', 'constructor', 'toString', 'a'].map((name) => [name, `of ${name}`]));
+  const bytes = await write([{ key: 'a', value: null, headers, at: START }], 7, None);
+  const read: IncomingRecord[] = [];
+  batchesOf(bytes)[0]!.readInto(read, 0, 0);
+  expect(Object.entries(read[0]!.headers)).toEqual(Object.entries(headers));
+});
+
 test('where compaction has taken all records of a batch, readers go on behind it', async () => {
   const bytes = await write([{ key: 'a', value: null, headers: {}, at: START }], 7, None);
   const emptied = Buffer.from(bytes.subarray(0, 61));

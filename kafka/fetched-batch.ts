@@ -158,7 +158,10 @@ function readHeaders(reader: VarInts): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   for (let i = 0; i < count; i++) {
     const name = reader.text()!;
-    headers[name] = reader.text() ?? '';
+    const value = reader.text() ?? '';
+    // The one name that cannot be given a value like any other.
+    if (name === '__proto__') Object.defineProperty(headers, name, { value, enumerable: true });
+    else headers[name] = value;
   }
   return headers;
 }

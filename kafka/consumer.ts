@@ -99,19 +99,19 @@ export async function openConsumer(settings: KafkaSettings, options: ConsumerOpt
 
   async function offsetOf({ topic, partition }: TopicPartition, start: Start): Promise<string> {
     if (typeof start === 'number') return String(start);
-    const end = (await endsOf(topic, start)).find((e) => e.partition === partition);
+    const end = (await endsOf(topic)).find((e) => e.partition === partition);
     if (!end) throw new HeadwaterError('KAFKA_PARTITION_UNKNOWN', `topic ${topic} has no partition ${partition}`);
     return start === 'earliest' ? end.low : end.high;
   }
 
   /** Looked up once for all partitions of a topic that want to know at the same time. */
-  function endsOf(topic: string, start: Start): Promise<Ends> {
+  function endsOf(topic: string): Promise<Ends> {
     const asked =
       lookups.get(topic) ??
       admin
         .fetchTopicOffsets(topic)
         .catch((error) => {
-          throw asHeadwaterError(error, `cannot find the ${start} offset of ${topic}`);
+          throw asHeadwaterError(error, `cannot read the offsets of ${topic}`);
         })
         .finally(() => lookups.delete(topic));
     lookups.set(topic, asked);

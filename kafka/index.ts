@@ -25,6 +25,7 @@ export type {
   Producer,
   ProducerOptions,
   ScramLogin,
+  Start,
   TopicBatch,
   TopicPartition,
   TransactionalProducer,

@@ -19,9 +19,10 @@ export function keepMetadataWhole(): void {
 }
 
 function lacksTopic({ targetTopics, brokerPool }: Cluster): boolean {
+  const known = brokerPool.metadata?.topicMetadata;
   // A client that was closed meanwhile.
-  if (!brokerPool.metadata) return false;
-  const known = new Set(brokerPool.metadata.topicMetadata.map(({ topic }) => topic));
-  for (const topic of targetTopics) if (!known.has(topic)) return true;
+  if (known === undefined) return false;
+  // Before each fetch of a consumer: no set is made for it.
+  for (const name of targetTopics) if (!known.some(({ topic }) => topic === name)) return true;
   return false;
 }

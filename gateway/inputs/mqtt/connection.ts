@@ -89,8 +89,8 @@ export class DeviceConnection implements Flowing {
   #state: 'new' | 'connecting' | 'open' | 'over' = 'new';
   #congested = false;
   #brokerFull = false;
-  /** Subscriptions that the broker has yet to take up: what the device publishes after them may be meant for itself. */
-  #subscribing = 0;
+  /** The broker has yet to take up a SUBSCRIBE: what the device publishes after it may be meant for itself. */
+  #subscribing = false;
   #greeted = false;
   #unread = false;
 
@@ -143,7 +143,7 @@ export class DeviceConnection implements Flowing {
 
   /** The broker has taken up a SUBSCRIBE. */
   subscribed(): void {
-    this.#subscribing--;
+    this.#subscribing = false;
     this.resume();
   }
 
@@ -201,7 +201,7 @@ export class DeviceConnection implements Flowing {
 
   #mayTake(): boolean {
     if (this.#state !== 'open') return this.#state === 'new';
-    if (this.#subscribing > 0 || this.#brokerFull || this.#congested) return false;
+    if (this.#subscribing || this.#brokerFull || this.#congested) return false;
     if (this.#pending.length - this.#answered >= FRAME_WINDOW) return false;
     if (this.#flow.hasRoom) return true;
     this.#flow.block(this);
@@ -225,7 +225,7 @@ export class DeviceConnection implements Flowing {
 
   #passOn(type: number, packet: Buffer): void {
     if (type === CONNECT) this.#state = 'connecting';
-    if (type === SUBSCRIBE) this.#subscribing++;
+    if (type === SUBSCRIBE) this.#subscribing = true;
     this.#brokerFull = !this.stream.push(packet);
     if (type === DISCONNECT) this.#over();
   }

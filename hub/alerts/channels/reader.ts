@@ -57,13 +57,6 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
     return last === undefined ? next : last.offset + 1;
   }
 
-  async function pauseWhenFull(): Promise<boolean> {
-    if (waiting.length < MOST_WAITING) return false;
-    isPaused = true;
-    (await opened.promise).pause([AT]);
-    return true;
-  }
-
   const opening = openConsumer(kafka, {
     groupId,
     topics: [AT.topic],
@@ -79,11 +72,13 @@ export async function readNotifications(options: ReaderOptions, stop: AbortSigna
     },
     startAt,
     async onBatch({ records }) {
-      // A join of the group ends a pause.
-      if (await pauseWhenFull()) return 'again';
+      if (waiting.length >= MOST_WAITING) {
+        isPaused = true;
+        (await opened.promise).pause([AT]);
+        return 'again';
+      }
       const after = waiting.at(-1)?.offset ?? next! - 1;
       waiting.push(...records.filter(({ offset }) => offset > after));
-      await pauseWhenFull();
       wake();
       return undefined;
     },

@@ -1,5 +1,5 @@
 import { HeadwaterError, TOPICS } from '../../../contract/index.ts';
-import { type KafkaSettings, openAdmin, openConsumer, type TopicPartition } from '../../../kafka/index.ts';
+import { type KafkaSettings, openAdmin, openConsumer, type Start, type TopicPartition } from '../../../kafka/index.ts';
 import { type Feed, type FeedState, openIntake } from './feed.ts';
 import { RESULT_TOPICS } from './results.ts';
 import type { Store } from './store.ts';
@@ -38,7 +38,7 @@ export function startLiveFeed(options: LiveFeedOptions): Feed {
   let state: FeedState['state'] = 'starting';
   let detail = '';
 
-  function startAt(at: TopicPartition): number | 'earliest' | 'latest' {
+  function startAt(at: TopicPartition): Start {
     if (at.topic !== TOPICS.readings.name) return store.position(at) ?? 'earliest';
     // What an earlier run did not see is no longer live.
     if (!begun.has(nameOf(at))) store.forget(at);

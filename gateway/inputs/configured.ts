@@ -4,7 +4,7 @@ import { type GatewayConfig, readSecret } from '../config/index.ts';
 import { type Pair, readCertificates, readPair } from '../credentials/index.ts';
 import { hostInput } from './host/input.ts';
 import type { Input } from './input.ts';
-import { type Account, type Accounts, hashPassword } from './mqtt/accounts.ts';
+import { type Account, type Accounts, setPassword } from './mqtt/accounts.ts';
 import { type MqttInput, type MqttOptions, mqttInput } from './mqtt/input.ts';
 import { mqttClientPlan } from './mqtt-client/plan.ts';
 import { type InputPlan, sectionKey } from './plan.ts';
@@ -55,7 +55,7 @@ function brokerPlan(
     ),
     async load() {
       const pair = tls && readPair(tls, 'inputs.mqtt.tls');
-      const options = await brokerOptions(section, pair, dir, log);
+      const options = brokerOptions(section, pair, dir, log);
       return {
         open: () => mqttInput(options),
         // The only kind of input that has this key.
@@ -73,12 +73,12 @@ function certificatesOf({ cert }: Pair, { tls }: MqttOptions) {
   return clientCa === undefined ? [own] : [own, { name: 'mqtt_devices_ca', expiresAt: authoritiesExpiry(clientCa) }];
 }
 
-async function brokerOptions(
+function brokerOptions(
   { host, port, maxClients, anonymous, accounts, tls: section, local }: BrokerSection,
   tls: Pair | undefined,
   dir: string,
   log: { debug(fields: object, message: string): void },
-): Promise<MqttOptions> {
+): MqttOptions {
   const { clientCaFile, clientCertificates } = section ?? {};
   const clientCa = clientCaFile && readCertificates(clientCaFile, 'inputs.mqtt.tls.clientCaFile');
   return {
@@ -88,17 +88,18 @@ async function brokerOptions(
     local,
     sessionsFile: join(dir, 'mqtt-sessions.json'),
     ...(tls && { tls: { ...tls, ...(clientCa && { clientCa }), ...(clientCertificates && { clientCertificates }) } }),
-    ...(!anonymous && { accounts: await readAccounts(accounts) }),
+    ...(!anonymous && { accounts: readAccounts(accounts) }),
     ...(typeof anonymous === 'object' && { anonymous }),
     onClientError: (client, error) => log.debug({ client, err: error }, 'an MQTT client was cut off'),
   };
 }
 
-async function readAccounts(accounts: BrokerSection['accounts']): Promise<Accounts> {
-  const hashed = accounts.map(async ({ username, publish, subscribe, ...its }): Promise<[string, Account]> => {
-    const secret = its.passwordFile && readSecret(its.passwordFile, `the password of MQTT user ${username}`);
-    const passwordHash = secret ? await hashPassword(secret) : its.passwordHash;
-    return [username, { publish, subscribe, ...(passwordHash && { passwordHash }) }];
-  });
-  return new Map(await Promise.all(hashed));
+function readAccounts(sections: BrokerSection['accounts']): Accounts {
+  const accounts = new Map<string, Account>();
+  for (const { username, passwordFile, passwordHash, ...rights } of sections) {
+    const account = { ...rights, ...(passwordHash && { passwordHash }) };
+    if (passwordFile) setPassword(account, readSecret(passwordFile, `the password of MQTT user ${username}`));
+    accounts.set(username, account);
+  }
+  return accounts;
 }

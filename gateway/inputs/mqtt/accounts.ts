@@ -1,21 +1,30 @@
-import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { HeadwaterError } from '../../../contract/index.ts';
 import type { Rights } from './access.ts';
 
-/** One at a time: devices which come back together would take 16 MiB each, just when the load begins, and all of Node's threads. */
-const derive = inARow(promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt));
-/** 16 MiB and some 30 ms on a Raspberry Pi: dear for a guesser, bearable when all devices come back at once. */
+const derive = promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt);
+/** 16 MiB and some 30 ms on a Raspberry Pi: dear for a guesser, and for a device only once, as what was right is known again. */
 const COST = { N: 16_384, r: 8, p: 1 };
 const HASH = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([\w+/=-]+)\$([\w+/=-]+)$/;
+/** Of this process only: what is remembered of passwords is worth nothing elsewhere. */
+const DIGEST_KEY = randomBytes(32);
 
 export interface Account extends Rights {
-  /** Absent where only a client certificate lets this user in. */
+  /** Absent where the password itself is known, or where only a client certificate lets this user in. */
   readonly passwordHash?: string;
 }
 
 /** User name → account. */
 export type Accounts = ReadonlyMap<string, Account>;
+
+/** The right passwords of accounts, as far as they are known: of those with a password file, and those that have logged in. */
+const known = new WeakMap<Account, Buffer>();
+
+/** Lets in by this account whoever has the password. */
+export function setPassword(account: Account, password: string | Buffer): void {
+  known.set(account, digestOf(password));
+}
 
 /** `scrypt$N$r$p$salt$hash`, salt and hash in base64. */
 export async function hashPassword(password: string): Promise<string> {
@@ -24,9 +33,27 @@ export async function hashPassword(password: string): Promise<string> {
   return `scrypt$${COST.N}$${COST.r}$${COST.p}$${salt.toString('base64')}$${hash.toString('base64')}`;
 }
 
-/** Whether the password is the account's. An unknown user takes as long as a wrong password. */
+/**
+ * Whether the password is the account's. An unknown user takes as long as a wrong password. A password that was right before is known again without
+ * the cost of a guess: devices that come back together need neither the time nor the memory.
+ */
 export async function checkPassword(accounts: Accounts, username: string, password: Buffer): Promise<boolean> {
-  const stored = accounts.get(username)?.passwordHash;
+  const account = accounts.get(username);
+  return isKnown(account, password) || compareInTurn(username, account, password);
+}
+
+function isKnown(account: Account | undefined, password: Buffer): boolean {
+  const digest = account && known.get(account);
+  return digest !== undefined && timingSafeEqual(digest, digestOf(password));
+}
+
+const digestOf = (password: string | Buffer): Buffer => createHmac('sha256', DIGEST_KEY).update(password).digest();
+
+/** One at a time: devices which come together for the first time would take 16 MiB each, just when the load begins, and all of Node's threads. */
+const compareInTurn = inARow(async (username: string, account: Account | undefined, password: Buffer) => {
+  // By a device before it in the row.
+  if (isKnown(account, password)) return true;
+  const stored = account?.passwordHash;
   const [, N, r, p, salt, hash] = HASH.exec(stored ?? UNKNOWN) ?? [];
   if (salt === undefined || hash === undefined) {
     throw new HeadwaterError(
@@ -37,8 +64,10 @@ export async function checkPassword(accounts: Accounts, username: string, passwo
   const expected = Buffer.from(hash, 'base64');
   const options = { N: Number(N), r: Number(r), p: Number(p), maxmem: 256 * 1_024 * 1_024 };
   const actual = await derive(password, Buffer.from(salt, 'base64'), expected.length, options);
-  return timingSafeEqual(actual, expected) && stored !== undefined;
-}
+  if (account === undefined || stored === undefined || !timingSafeEqual(actual, expected)) return false;
+  setPassword(account, password);
+  return true;
+});
 
 const UNKNOWN = `scrypt$${COST.N}$${COST.r}$${COST.p}$${'A'.repeat(22)}==$${'A'.repeat(43)}=`;
 

@@ -1,13 +1,14 @@
 import type * as crypto from 'node:crypto';
 import { expect, test, vi } from 'vitest';
-import { checkPassword, hashPassword } from './accounts.ts';
+import { checkPassword, hashPassword, setPassword } from './accounts.ts';
 
-const counts = vi.hoisted(() => ({ running: 0, most: 0 }));
+const counts = vi.hoisted(() => ({ running: 0, most: 0, all: 0 }));
 
 vi.mock('node:crypto', async (original) => {
   const real = await original<typeof crypto>();
   type Done = (error: Error | null, key: Buffer) => void;
   const scrypt = (password: Buffer, salt: Buffer, length: number, options: crypto.ScryptOptions, done: Done) => {
+    counts.all++;
     counts.most = Math.max(counts.most, ++counts.running);
     real.scrypt(password, salt, length, options, (error, key) => {
       counts.running--;
@@ -24,4 +25,35 @@ test('passwords are checked one at a time, as each check takes 16 MiB', async ()
   );
   expect(await Promise.all(checks)).toEqual([true, false, true, true]);
   expect(counts.most).toBe(1);
+});
+
+test('a password that was right is known again at no cost, a wrong one costs a check each time', async () => {
+  const accounts = new Map([['dev', { publish: [], subscribe: [], passwordHash: await hashPassword('secret') }]]);
+  const check = (word: string) => checkPassword(accounts, 'dev', Buffer.from(word));
+  expect(await check('secret')).toBe(true);
+  const before = counts.all;
+  expect(await Promise.all([check('secret'), check('secret')])).toEqual([true, true]);
+  expect(counts.all).toBe(before);
+  expect(await check('wrong')).toBe(false);
+  expect(await checkPassword(accounts, 'other', Buffer.from('secret'))).toBe(false);
+  expect(counts.all).toBe(before + 2);
+});
+
+test('devices of one account that come together cost one check', async () => {
+  const accounts = new Map([['dev', { publish: [], subscribe: [], passwordHash: await hashPassword('secret') }]]);
+  const before = counts.all;
+  const checks = Array.from({ length: 10 }, () => checkPassword(accounts, 'dev', Buffer.from('secret')));
+  expect(await Promise.all(checks)).toEqual(Array(10).fill(true));
+  expect(counts.all).toBe(before + 1);
+});
+
+test('an account whose password is in a file needs no check to let in, and a guesser takes as long as ever', async () => {
+  const account = { publish: [], subscribe: [] };
+  setPassword(account, 'secret');
+  const before = counts.all;
+  const check = (word: string) => checkPassword(new Map([['dev', account]]), 'dev', Buffer.from(word));
+  expect(await check('secret')).toBe(true);
+  expect(counts.all).toBe(before);
+  expect(await check('wrong')).toBe(false);
+  expect(counts.all).toBe(before + 1);
 });

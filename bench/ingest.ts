@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { HeadwaterError } from '../contract/index.ts';
+import { hashPassword } from '../gateway/inputs/index.ts';
 import { provision } from '../hub/topics/index.ts';
 import { freePorts, openAuthority, type RunningProcess, startProcess, startTestKafka } from '../infra/local/index.ts';
 import { inProcess } from './cluster.ts';
@@ -11,14 +12,16 @@ import type { Load, LoadAnswer } from './mqtt-load.ts';
 import { print, readSettings, round } from './settings.ts';
 
 const SAMPLE_MS = 500;
+const [USER, PASSWORD] = ['bench', 'bench'];
 
 /**
  * MQTT QoS 1 through a whole gateway process: acknowledged after the sync, and forwarded to a real broker. `forward=0`: Kafka is away, and the
  * buffer keeps everything. `seconds=60`: for a minute, however many that are. `binary=1`: as the single binary that `npm run package` built.
+ * `accounts=1`: each client has an account of its own, of which the gateway has the password's hash only.
  * @throws HeadwaterError `USAGE`
  */
 export async function run(args: string[]): Promise<void> {
-  const defaults = { messages: 300_000, seconds: 0, clients: 10, window: 500, forward: 1, binary: 0 };
+  const defaults = { messages: 300_000, seconds: 0, clients: 10, window: 500, forward: 1, binary: 0, accounts: 0 };
   const settings = readSettings(args, defaults);
   const program = settings.binary === 0 ? SOURCE : builtBinary();
   if (!program) throw new HeadwaterError('USAGE', 'there is no single binary for this machine yet: npm run package');
@@ -28,15 +31,14 @@ export async function run(args: string[]): Promise<void> {
   try {
     const [mqttPort, httpPort] = (await freePorts(2)) as [number, number];
     const config = join(dir, 'gateway.yaml');
-    const passwordFile = join(dir, 'devices.password');
-    writeFileSync(passwordFile, 'bench', { mode: 0o600 });
+    const accounts = settings.accounts === 0 ? [oneAccount(dir)] : await accountEach(settings.clients);
     writeFileSync(
       config,
       stringify({
         gateway: { id: 'bench', site: 'bench' },
         buffer: { dir: join(dir, 'buffer') },
         kafka: kafka.settings,
-        inputs: { mqtt: { port: mqttPort, accounts: [{ username: 'bench', passwordFile, publish: ['devices/#'] }] } },
+        inputs: { mqtt: { port: mqttPort, accounts } },
         http: { port: httpPort },
       }),
     );
@@ -51,7 +53,8 @@ export async function run(args: string[]): Promise<void> {
     const startedAt = performance.now();
     const memory: number[] = [];
     const sampling = setInterval(async () => memory.push(await gateway!.rss()), SAMPLE_MS);
-    const load: Load = { port: mqttPort, username: 'bench', password: 'bench', ...settings };
+    const ownAccounts = settings.accounts !== 0;
+    const load: Load = { port: mqttPort, username: USER, password: PASSWORD, ...settings, ownAccounts };
     const sent = await inProcess<LoadAnswer>('./mqtt-load.ts', load);
     clearInterval(sampling);
     let after = await figures(httpPort);
@@ -80,6 +83,17 @@ export async function run(args: string[]): Promise<void> {
     await kafka.close();
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+function oneAccount(dir: string) {
+  const passwordFile = join(dir, 'devices.password');
+  writeFileSync(passwordFile, PASSWORD, { mode: 0o600 });
+  return { username: USER, passwordFile, publish: ['devices/#'] };
+}
+
+async function accountEach(clients: number) {
+  const passwordHash = await hashPassword(PASSWORD);
+  return Array.from({ length: clients }, (_, n) => ({ username: `${USER}-${n + 1}`, passwordHash }));
 }
 
 /** Of a part of the samples. */

@@ -7,6 +7,8 @@ export interface Load {
   readonly port: number;
   readonly username: string;
   readonly password: string;
+  /** Each client's user name is `<username>-<its number from 1>`. */
+  readonly ownAccounts?: boolean;
   readonly clients: number;
   readonly messages: number;
   /** For so long instead, if more than 0. */
@@ -57,7 +59,7 @@ function client(load: Load, number: number, messages: number): Promise<number> {
       resolve(acknowledged);
     });
     socket.on('error', reject);
-    const { username } = load;
+    const username = load.ownAccounts ? `${load.username}-${number}` : load.username;
     const login = {
       username,
       password: Buffer.from(load.password),

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { inProcess } from '../../bench/cluster.ts';
+import { unitEnvironment } from '../../bench/gateway-program.ts';
+import type { Load, LoadAnswer } from '../../bench/mqtt-load.ts';
 import { Reading, TOPICS } from '../../contract/index.ts';
 import { freePorts, openAuthority } from '../../infra/local/index.ts';
 import { type Architecture, buildPackages } from '../../infra/package/index.ts';
@@ -20,6 +23,8 @@ const has = (command: string) => spawnSync('which', [command]).status === 0;
 const QEMU = 'qemu-aarch64-static';
 const SYSROOT = '/usr/aarch64-linux-gnu';
 const emulates = native === 'x64' && has(QEMU) && existsSync(join(SYSROOT, 'lib/libstdc++.so.6'));
+
+const LOAD = { clients: 10, messages: 200_000, window: 500 };
 
 let out: string;
 let sums: string;
@@ -81,10 +86,11 @@ function ask(architecture: Architecture, ...args: string[]) {
   return spawnSync(command!, [...before, ...args], { encoding: 'utf8', cwd: dir });
 }
 
-async function start(architecture: Architecture, file: string): Promise<ChildProcess> {
+async function start(architecture: Architecture, file: string, env: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
   const [command, ...before] = commands[architecture];
   const child = spawn(command!, [...before, 'gateway', 'run', '--config', file], {
     cwd: dir,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   running.push(child);
@@ -98,6 +104,10 @@ async function start(architecture: Architecture, file: string): Promise<ChildPro
   });
   return child;
 }
+
+/** Memory that is no page of a file. */
+const ownMb = (pid: number) =>
+  Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024;
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
@@ -172,6 +182,24 @@ describe.skipIf(!isBuilder)('the single binary (needs Linux on x64 or arm64)', (
       await raw.close();
       const counts = raw.records.map(({ value }) => Reading.parse(JSON.parse(`${value}`)).value);
       expect([...new Set(counts)].sort((a, b) => a - b)).toEqual(Array.from({ length: 400 }, (_, n) => n));
+    });
+
+    test('keeps within its memory while ten devices send as fast as they can, from the moment they log in', async () => {
+      const { caPath, bootstrap, users } = bed.cluster;
+      const { username, passwordFile } = users.get('gateway')!;
+      const { file, mqtt } = await configure({ kafka: { brokers: bootstrap, caFile: caPath, username, passwordFile } });
+      const { pid } = await start(native, file, unitEnvironment());
+      const load: Load = { port: Number(new URL(mqtt).port), username: 'any', password: 'any', ...LOAD };
+      let mostMb = 0;
+      const sampling = setInterval(() => {
+        mostMb = Math.max(mostMb, ownMb(pid!));
+      }, 50);
+      const { acknowledged } = await inProcess<LoadAnswer>('./mqtt-load.ts', load);
+      clearInterval(sampling);
+      expect(acknowledged).toBe(LOAD.messages);
+      console.log(`${mostMb.toFixed()} MB of its own at the most`);
+      // Without the pages of its file, of which more are counted when it was just written. See bench/README.md for the whole on a quiet machine.
+      expect(mostMb).toBeLessThan(100);
     });
   });
 

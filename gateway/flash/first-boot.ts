@@ -54,6 +54,8 @@ hostname ${quote(name)} || true
 `;
 }
 
+const NM_STATE = '/var/lib/NetworkManager/NetworkManager.state';
+
 /** Raspberry Pi OS is connected by NetworkManager since Debian 12. */
 function setWifi({ ssid, password, country }: NonNullable<MachineSettings['wifi']>): string {
   const profile = `[connection]\nid=headwater\ntype=wifi\n[wifi]\nmode=infrastructure\nssid=${ssid}\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=${password}\n[ipv4]\nmethod=auto\n[ipv6]\nmethod=auto\n`;
@@ -62,5 +64,13 @@ connections="/etc/NetworkManager/system-connections"
 install -d -m 0755 "$connections"
 (umask 077 && printf '%s' ${quote(profile)} >"$connections/headwater.nmconnection")
 if command -v raspi-config >/dev/null; then raspi-config nonint do_wifi_country ${quote(country)}; fi
+# Before the ordinary boot NetworkManager is not there yet, and reads all of this when it starts. cloud-init comes after it. Images have Wi-Fi
+# switched off until a country is known.
+if systemctl --quiet is-active NetworkManager; then
+  nmcli connection reload
+  nmcli radio wifi on
+elif [ -f "${NM_STATE}" ]; then
+  sed -i 's/^WirelessEnabled=false/WirelessEnabled=true/' "${NM_STATE}"
+fi
 `;
 }

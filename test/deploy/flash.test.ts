@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { openAuthority } from '../../infra/local/index.ts';
 import { type Architecture, type Built, buildPackages } from '../../infra/package/index.ts';
 import { bootMachine, type Machine, whyNoMachine } from '../support/machine.ts';
@@ -14,6 +15,11 @@ import { until } from '../support/testbed.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const architecture = process.arch as Architecture;
 const missing = whyNoMachine();
+const CMDLINE = 'root=PARTUUID=1-02 systemd.journald.forward_to_console=1 rootwait\n';
+const PROFILE = '/etc/NetworkManager/system-connections/headwater.nmconnection';
+const NM_STATE = '/var/lib/NetworkManager/NetworkManager.state';
+/** As Raspberry Pi OS has it until a country is known. */
+const RADIO_OFF = '[main]\nWirelessEnabled=false\n';
 
 function headwater(args: string[], more: { input?: string; env?: NodeJS.ProcessEnv } = {}) {
   const command = ['cli/main.ts', 'gateway', 'flash', ...args];
@@ -51,30 +57,31 @@ http: { port: 8790 }
       if (dir) rmSync(dir, { recursive: true, force: true });
     });
 
-    test('installs the gateway at its first boot, and takes the secrets off the boot partition', async () => {
-      const boot = join(dir, 'bootfs');
+    /** A card written with a name and Wi-Fi, and its boot partition where the machine looks for it. */
+    function flashed(name: string, more: Record<string, string> = {}): string {
+      const boot = join(dir, name);
       mkdirSync(boot);
-      writeFileSync(join(boot, 'cmdline.txt'), 'root=PARTUUID=1-02 systemd.journald.forward_to_console=1 rootwait\n');
-      writeFileSync(join(boot, 'config.txt'), 'arm_64bit=1\n');
+      const found = { 'cmdline.txt': CMDLINE, 'config.txt': 'arm_64bit=1\n', ...more };
+      for (const [file, text] of Object.entries(found)) writeFileSync(join(boot, file), text);
       const wifi = ['--wifi-ssid', 'plant', '--wifi-password-file', join(dir, 'wifi.password'), '--wifi-country', 'DE'];
-      const flashed = headwater([
-        '--boot',
-        boot,
-        '--config',
-        join(dir, 'mine.yaml'),
-        '--package',
-        built.deb,
-        '--hostname',
-        'pump-7',
-        ...wifi,
-      ]);
-      expect(flashed.stderr).toBe('');
-      expect(flashed.stdout).toContain('is written and verified');
+      const card = ['--boot', boot, '--config', join(dir, 'mine.yaml'), '--package', built.deb];
+      const { stdout, stderr } = headwater([...card, '--hostname', 'pump-7', ...wifi]);
+      expect(stderr).toBe('');
+      expect(stdout).toContain('is written and verified');
+      const packed = spawnSync('tar', ['-cf', '-', '-C', boot, '.'], { maxBuffer: 1e9 }).stdout;
+      machine.run('rm -rf /boot/firmware && mkdir -p /boot/firmware && tar -xf - -C /boot/firmware', packed);
+      return boot;
+    }
 
-      const card = spawnSync('tar', ['-cf', '-', '-C', boot, '.'], { maxBuffer: 1e9 }).stdout;
-      machine.run('mkdir -p /boot/firmware && tar -xf - -C /boot/firmware', card);
+    function firstBoot(command: string): void {
+      machine.run(`${command} || { cat /var/log/headwater-first-boot.log; exit 1; }`);
+    }
+
+    test('installs the gateway at its first boot, and takes the secrets off the boot partition', async () => {
+      machine.run(`mkdir -p /var/lib/NetworkManager && cat >${NM_STATE}`, RADIO_OFF);
+      const boot = flashed('bootfs');
       const [, command] = /systemd\.run=(\S+)/.exec(readFileSync(join(boot, 'cmdline.txt'), 'utf8'))!;
-      machine.run(`sh ${command} || { cat /var/log/headwater-first-boot.log; exit 1; }`);
+      firstBoot(`sh ${command}`);
 
       await until('the gateway runs', 60, () => {
         return machine.run('systemctl is-active headwater-gateway || true').trim() === 'active';
@@ -84,13 +91,28 @@ http: { port: 8790 }
         '600 headwater\n600 headwater\n',
       );
       expect(machine.run('cat /etc/hostname')).toBe('pump-7\n');
-      const profile = '/etc/NetworkManager/system-connections/headwater.nmconnection';
-      expect(machine.run(`stat -c '%a %U' ${profile} && cat ${profile}`)).toMatch(/^600 root\n.*psk=radio secret/s);
+      expect(machine.run(`stat -c '%a %U' ${PROFILE} && cat ${PROFILE}`)).toMatch(/^600 root\n.*psk=radio secret/s);
+      expect(machine.run(`cat ${NM_STATE}`)).toBe('[main]\nWirelessEnabled=true\n');
       expect(machine.run('ls /boot/firmware').split('\n').filter(Boolean)).toEqual(['cmdline.txt', 'config.txt']);
-      expect(machine.run('cat /boot/firmware/cmdline.txt')).toBe(
-        'root=PARTUUID=1-02 systemd.journald.forward_to_console=1 rootwait\n',
-      );
+      expect(machine.run('cat /boot/firmware/cmdline.txt')).toBe(CMDLINE);
       expect(machine.run('grep -c secret /var/log/headwater-first-boot.log || true').trim()).toBe('0');
+    });
+
+    test('has its Wi-Fi taken up where NetworkManager runs already, as it does when cloud-init comes to its commands', () => {
+      // What stands for NetworkManager here, and writes down what it is told.
+      const unit = '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=true\n';
+      machine.run('cat >/run/systemd/system/NetworkManager.service && systemctl daemon-reload', unit);
+      const nmcli = `#!/bin/sh\necho "$*: $(grep ^psk= ${PROFILE})" >>/tmp/told\n`;
+      machine.run('cat >/usr/local/bin/nmcli && chmod +x /usr/local/bin/nmcli', nmcli);
+      machine.run(`rm ${PROFILE} && systemctl start NetworkManager && cat >${NM_STATE}`, RADIO_OFF);
+
+      const boot = flashed('cloud-init', { 'user-data': '#cloud-config\n' });
+      const { runcmd } = parse(readFileSync(join(boot, 'user-data'), 'utf8')) as { runcmd: string[] };
+      firstBoot(runcmd[0]!);
+      expect(machine.run('cat /tmp/told')).toBe(
+        'connection reload: psk=radio secret\nradio wifi on: psk=radio secret\n',
+      );
+      expect(machine.run(`cat ${NM_STATE}`)).toBe(RADIO_OFF);
     });
 
     test('that cannot be installed says why beside its files, and boots as an ordinary one next time', () => {

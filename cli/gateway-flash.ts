@@ -87,8 +87,14 @@ function machineSettings({ hostname, wifiSsid, wifiPasswordFile, wifiCountry }: 
     throw new HeadwaterError('USAGE', 'Wi-Fi takes --wifi-ssid, --wifi-password-file and --wifi-country together');
   }
   const password = readFileSync(wifiPasswordFile!, 'utf8').trimEnd();
-  if (/[\n\r]/.test(password + wifiSsid) || !/^[A-Z]{2}$/.test(wifiCountry!)) {
-    throw new HeadwaterError('USAGE', 'the Wi-Fi’s name and password are one line each, and its country two capitals');
+  // NetworkManager passes over a profile with another, and nobody is there to see it.
+  if (!/^([ -~]{8,63}|[0-9a-f]{64})$/i.test(password)) {
+    const why =
+      'is no Wi-Fi password: a line of 8 to 63 letters, digits and signs of ASCII, or a key of 64 hexadecimal digits';
+    throw new HeadwaterError('USAGE', `what is in ${wifiPasswordFile} ${why}`);
+  }
+  if (!/^[^\n\r\0]+$/.test(wifiSsid!) || Buffer.byteLength(wifiSsid!) > 32 || !/^[A-Z]{2}$/.test(wifiCountry!)) {
+    throw new HeadwaterError('USAGE', 'the Wi-Fi’s name is a line of at most 32 bytes, and its country two capitals');
   }
   return { hostname, wifi: { ssid: wifiSsid!, password, country: wifiCountry! } };
 }

@@ -1,7 +1,16 @@
 /** What a card is told beyond the gateway itself. */
 export interface MachineSettings {
   readonly hostname?: string;
-  readonly wifi?: { readonly ssid: string; readonly password: string; readonly country: string };
+  readonly wifi?: WifiSettings;
+}
+
+export interface WifiSettings {
+  /** At most 32 bytes. */
+  readonly ssid: string;
+  /** 8 to 63 characters of ASCII, or the key itself: 64 hexadecimal digits. */
+  readonly password: string;
+  /** By its code of two capitals. */
+  readonly country: string;
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -57,20 +66,44 @@ hostname ${quote(name)} || true
 const NM_STATE = '/var/lib/NetworkManager/NetworkManager.state';
 
 /** Raspberry Pi OS is connected by NetworkManager since Debian 12. */
-function setWifi({ ssid, password, country }: NonNullable<MachineSettings['wifi']>): string {
-  const profile = `[connection]\nid=headwater\ntype=wifi\n[wifi]\nmode=infrastructure\nssid=${ssid}\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=${password}\n[ipv4]\nmethod=auto\n[ipv6]\nmethod=auto\n`;
+function setWifi(wifi: WifiSettings): string {
   return `
 connections="/etc/NetworkManager/system-connections"
 install -d -m 0755 "$connections"
-(umask 077 && printf '%s' ${quote(profile)} >"$connections/headwater.nmconnection")
-if command -v raspi-config >/dev/null; then raspi-config nonint do_wifi_country ${quote(country)}; fi
+(umask 077 && printf '%s' ${quote(wifiProfile(wifi))} >"$connections/headwater.nmconnection")
+# What cannot be done about the radio is no reason to go without a gateway, which may have a cable: a first boot finds no Wi-Fi device yet, or none at all.
+if command -v raspi-config >/dev/null; then raspi-config nonint do_wifi_country ${quote(wifi.country)} || true; fi
 # Before the ordinary boot NetworkManager is not there yet, and reads all of this when it starts. cloud-init comes after it. Images have Wi-Fi
 # switched off until a country is known.
 if systemctl --quiet is-active NetworkManager; then
-  nmcli connection reload
-  nmcli radio wifi on
+  nmcli connection reload || true
+  nmcli radio wifi on || true
 elif [ -f "${NM_STATE}" ]; then
   sed -i 's/^WirelessEnabled=false/WirelessEnabled=true/' "${NM_STATE}"
 fi
 `;
 }
+
+/** A profile in NetworkManager's format, nm-settings-keyfile(5). */
+export function wifiProfile({ ssid, password }: WifiSettings): string {
+  // In a name NetworkManager reads `\;` as `;`, and numbers with `;` after each as bytes; these mean the same whatever they are.
+  const name = ssid.includes(';') ? Buffer.from(ssid).join(';').concat(';') : keyFileText(ssid);
+  return `[connection]
+id=headwater
+type=wifi
+[wifi]
+mode=infrastructure
+ssid=${name}
+[wifi-security]
+key-mgmt=wpa-psk
+psk=${keyFileText(password)}
+[ipv4]
+method=auto
+[ipv6]
+method=auto
+`;
+}
+
+/** GLib, which reads the file, takes a backslash for the beginning of an escape, and leaves out blanks at the beginning. */
+const keyFileText = (text: string): string =>
+  text.replaceAll('\\', '\\\\').replaceAll(' ', '\\s').replaceAll('\t', '\\t');

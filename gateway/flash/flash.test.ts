@@ -2,8 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { wifiProfile } from './first-boot.ts';
 import {
   type BootPartition,
   configurationFiles,
@@ -40,6 +42,24 @@ function card(userData?: string): BootPartition {
   writeFileSync(join(folder, 'config.txt'), 'arm_64bit=1\n');
   if (userData !== undefined) writeFileSync(join(folder, 'user-data'), userData);
   return mountedPartition(folder);
+}
+
+/** Names and passwords in profiles as GLib, by which NetworkManager reads them, understands them; undefined without it. */
+function readKeyFiles(texts: readonly string[]): { ssid: string; psk: string }[] | undefined {
+  const program = `
+import ctypes, json, sys
+glib = ctypes.CDLL("libglib-2.0.so.0")
+glib.g_key_file_new.restype = glib.g_key_file_get_string.restype = ctypes.c_void_p
+def read(text):
+    file, data = ctypes.c_void_p(glib.g_key_file_new()), text.encode()
+    assert glib.g_key_file_load_from_data(file, data, ctypes.c_size_t(len(data)), 0, None)
+    def get(group, key):
+        found = glib.g_key_file_get_string(file, group, key, None)
+        return found and ctypes.string_at(found).decode()
+    return {"ssid": get(b"wifi", b"ssid"), "psk": get(b"wifi-security", b"psk")}
+print(json.dumps([read(text) for text in json.load(sys.stdin)]))`;
+  const { status, stdout } = spawnSync('python3', ['-c', program], { input: JSON.stringify(texts), encoding: 'utf8' });
+  return status === 0 ? (JSON.parse(stdout) as { ssid: string; psk: string }[]) : undefined;
 }
 
 function write(boot: BootPartition, machine = {}): string[] {
@@ -97,8 +117,40 @@ describe('a mounted boot partition', () => {
     write(boot, { hostname: 'pump-7', wifi: { ssid: "O'Neill's $(reboot)", password: '`"\\', country: 'IE' } });
     const script = join(dir, 'bootfs/headwater/first-boot.sh');
     expect(spawnSync('sh', ['-n', script], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
-    expect(readFileSync(script, 'utf8')).toContain(`O'\\''Neill'\\''s $(reboot)`);
+    expect(readFileSync(script, 'utf8')).toContain(`ssid=O'\\''Neill'\\''s\\s$(reboot)`);
   });
+});
+
+describe.skipIf(readKeyFiles([]) === undefined)('a Wi-Fi profile (needs python3 and libglib2.0-0)', () => {
+  const printable = Array.from({ length: 95 }, (_, n) => String.fromCharCode(32 + n)).join('');
+  const passwords = fc.string({
+    unit: fc.constantFrom(...printable, '\\', ' ', '#', ';'),
+    minLength: 8,
+    maxLength: 63,
+  });
+  const names = fc.string({
+    unit: fc.constantFrom(...printable, '\\', ' ', '\t', ';', '1', 'é', '日'),
+    minLength: 1,
+    maxLength: 10,
+  });
+  const either = fc.record({ password: passwords, ssid: names });
+
+  test('holds every name and password as it is', () => {
+    const some = ['a\\sb', ' #1', ';', '1;2;', 'a\\;b', 'trailing ', '"quoted"', 'x=y', '[wifi]'];
+    const cases = [
+      ...some.map((text) => ({ ssid: text, password: `${text}12345678` })),
+      ...some.map((text) => ({ ssid: text, password: `12345678${text}` })),
+      ...fc.sample(either, 1_000),
+    ];
+    const read = readKeyFiles(cases.map((wifi) => wifiProfile({ ...wifi, country: 'DE' })));
+    expect(read?.map(({ ssid, psk }) => ({ ssid: asName(ssid), password: psk }))).toEqual(cases);
+  });
+
+  /** What NetworkManager makes of a name, after GLib. */
+  function asName(text: string): string {
+    if (/^\s*(\d{1,3}\s*;\s*)+$/.test(text)) return Buffer.from(text.split(';').slice(0, -1).map(Number)).toString();
+    return text.replaceAll('\\;', ';');
+  }
 });
 
 describe.skipIf(missing.length > 0)(

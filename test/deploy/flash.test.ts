@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { wifiProfile } from '../../gateway/flash/first-boot.ts';
 import { openAuthority } from '../../infra/local/index.ts';
 import { type Architecture, type Built, buildPackages } from '../../infra/package/index.ts';
 import { bootMachine, type Machine, whyNoMachine } from '../support/machine.ts';
@@ -16,6 +17,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const architecture = process.arch as Architecture;
 const missing = whyNoMachine();
 const CMDLINE = 'root=PARTUUID=1-02 systemd.journald.forward_to_console=1 rootwait\n';
+const WIFI = { ssid: "O'Neill's; 1", password: ' radio\\secret #1', country: 'DE' };
 const PROFILE = '/etc/NetworkManager/system-connections/headwater.nmconnection';
 const NM_STATE = '/var/lib/NetworkManager/NetworkManager.state';
 /** As Raspberry Pi OS has it until a country is known. */
@@ -39,7 +41,7 @@ describe.skipIf(missing !== undefined)(
       const authority = await openAuthority(join(dir, 'pki'));
       writeFileSync(join(dir, 'ca.pem'), authority.ca);
       writeFileSync(join(dir, 'kafka.password'), 'top secret\n');
-      writeFileSync(join(dir, 'wifi.password'), 'radio secret\n');
+      writeFileSync(join(dir, 'wifi.password'), `${WIFI.password}\n`);
       writeFileSync(
         join(dir, 'mine.yaml'),
         `
@@ -63,7 +65,14 @@ http: { port: 8790 }
       mkdirSync(boot);
       const found = { 'cmdline.txt': CMDLINE, 'config.txt': 'arm_64bit=1\n', ...more };
       for (const [file, text] of Object.entries(found)) writeFileSync(join(boot, file), text);
-      const wifi = ['--wifi-ssid', 'plant', '--wifi-password-file', join(dir, 'wifi.password'), '--wifi-country', 'DE'];
+      const wifi = [
+        '--wifi-ssid',
+        WIFI.ssid,
+        '--wifi-password-file',
+        join(dir, 'wifi.password'),
+        '--wifi-country',
+        'DE',
+      ];
       const card = ['--boot', boot, '--config', join(dir, 'mine.yaml'), '--package', built.deb];
       const { stdout, stderr } = headwater([...card, '--hostname', 'pump-7', ...wifi]);
       expect(stderr).toBe('');
@@ -79,6 +88,8 @@ http: { port: 8790 }
 
     test('installs the gateway at its first boot, and takes the secrets off the boot partition', async () => {
       machine.run(`mkdir -p /var/lib/NetworkManager && cat >${NM_STATE}`, RADIO_OFF);
+      // Of a Pi that has found no Wi-Fi device.
+      machine.run('cat >/usr/local/bin/raspi-config && chmod +x /usr/local/bin/raspi-config', '#!/bin/sh\nexit 1\n');
       const boot = flashed('bootfs');
       const [, command] = /systemd\.run=(\S+)/.exec(readFileSync(join(boot, 'cmdline.txt'), 'utf8'))!;
       firstBoot(`sh ${command}`);
@@ -91,7 +102,7 @@ http: { port: 8790 }
         '600 headwater\n600 headwater\n',
       );
       expect(machine.run('cat /etc/hostname')).toBe('pump-7\n');
-      expect(machine.run(`stat -c '%a %U' ${PROFILE} && cat ${PROFILE}`)).toMatch(/^600 root\n.*psk=radio secret/s);
+      expect(machine.run(`stat -c '%a %U' ${PROFILE} && cat ${PROFILE}`)).toBe(`600 root\n${wifiProfile(WIFI)}`);
       expect(machine.run(`cat ${NM_STATE}`)).toBe('[main]\nWirelessEnabled=true\n');
       expect(machine.run('ls /boot/firmware').split('\n').filter(Boolean)).toEqual(['cmdline.txt', 'config.txt']);
       expect(machine.run('cat /boot/firmware/cmdline.txt')).toBe(CMDLINE);
@@ -102,16 +113,14 @@ http: { port: 8790 }
       // What stands for NetworkManager here, and writes down what it is told.
       const unit = '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=true\n';
       machine.run('cat >/run/systemd/system/NetworkManager.service && systemctl daemon-reload', unit);
-      const nmcli = `#!/bin/sh\necho "$*: $(grep ^psk= ${PROFILE})" >>/tmp/told\n`;
+      const nmcli = `#!/bin/sh\necho "$*: $(grep ^id= ${PROFILE})" >>/tmp/told\nexit 1\n`;
       machine.run('cat >/usr/local/bin/nmcli && chmod +x /usr/local/bin/nmcli', nmcli);
       machine.run(`rm ${PROFILE} && systemctl start NetworkManager && cat >${NM_STATE}`, RADIO_OFF);
 
       const boot = flashed('cloud-init', { 'user-data': '#cloud-config\n' });
       const { runcmd } = parse(readFileSync(join(boot, 'user-data'), 'utf8')) as { runcmd: string[] };
       firstBoot(runcmd[0]!);
-      expect(machine.run('cat /tmp/told')).toBe(
-        'connection reload: psk=radio secret\nradio wifi on: psk=radio secret\n',
-      );
+      expect(machine.run('cat /tmp/told')).toBe('connection reload: id=headwater\nradio wifi on: id=headwater\n');
       expect(machine.run(`cat ${NM_STATE}`)).toBe(RADIO_OFF);
     });
 
@@ -141,11 +150,16 @@ http: { port: 8790 }
 );
 
 describe('what it refuses', () => {
-  const config = ['--config', 'CONFIG'];
+  const files = ['c.yaml', 'ca.pem', 'wifi.password'];
+  const config = ['--config', 'c.yaml'];
+  const wifi = (name: string, file: string) => [
+    ...['--boot', '/tmp', '--wifi-ssid', name, '--wifi-password-file', file, '--wifi-country', 'DE'],
+  ];
   let dir: string;
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'headwater-flash-'));
     for (const file of ['ca.pem', 'kafka.password']) writeFileSync(join(dir, file), 'x');
+    writeFileSync(join(dir, 'wifi.password'), 'long enough\n');
     writeFileSync(
       join(dir, 'c.yaml'),
       'gateway: { id: a, site: b }\nbuffer: { dir: /var/lib/headwater }\nkafka: { brokers: ["a:1"], caFile: ca.pem, passwordFile: kafka.password }\ninputs: { host: { every: 1s } }\n',
@@ -208,9 +222,11 @@ describe('what it refuses', () => {
     ['a device given as an image', [...config, '--image', '/dev/null'], 'is no file'],
     ['a device that is no disk', [...config, '--device', '/dev/null'], 'is left alone'],
     ['half of a Wi-Fi', [...config, '--boot', '/tmp', '--wifi-ssid', 'x'], 'together'],
+    ['a Wi-Fi password that is none', [...config, ...wifi('x', 'ca.pem')], 'is no Wi-Fi password'],
+    ['a Wi-Fi name that is too long', [...config, ...wifi('é'.repeat(17), 'wifi.password')], 'at most 32 bytes'],
     ['a hostname that is none', [...config, '--boot', '/tmp', '--hostname', '-;reboot'], 'no name for a machine'],
   ])('%s', (_, args, why) => {
-    const known = args.map((arg) => (arg === config[1] ? join(dir, 'c.yaml') : arg));
+    const known = args.map((arg) => (files.includes(arg) ? join(dir, arg) : arg));
     const { status, stderr } = headwater([...known, '--package', join(dir, 'ca.pem')]);
     expect(stderr).toContain(why);
     expect(status).not.toBe(0);

@@ -10,8 +10,19 @@ export interface BootPartition {
   readonly name: string;
   /** Undefined where there is no such file. */
   read(path: string): Buffer | undefined;
-  /** Makes the folders above it. @throws HeadwaterError `FLASH_WRITE` */
+  /** Makes the folders above it. What is read after it comes from the disk, not from this machine's memory. @throws HeadwaterError `FLASH_WRITE` */
   write(path: string, content: Buffer): void;
+}
+
+/** Has a file or disk written out, and the kernel give up its copy, as far as it can be asked to: GNU's dd knows how, and Node does not. */
+function settle(file: string): void {
+  const fd = openSync(file, 'r+');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0', 'status=none']);
 }
 
 /** A boot partition that is mounted. */
@@ -23,13 +34,8 @@ export function mountedPartition(folder: string): BootPartition {
       try {
         const file = join(folder, path);
         mkdirSync(dirname(file), { recursive: true });
-        const fd = openSync(file, 'w');
-        try {
-          writeFileSync(fd, content);
-          fsyncSync(fd);
-        } finally {
-          closeSync(fd);
-        }
+        writeFileSync(file, content);
+        settle(file);
       } catch (cause) {
         throw new HeadwaterError('FLASH_WRITE', `${folder}: ${(cause as Error).message}`, { cause });
       }
@@ -69,6 +75,7 @@ export function imagePartition(file: string): BootPartition {
       const copied = mtools('mcopy', ['-o', '-', `::/${path}`], content);
       // A full partition is said in words only, with status 0.
       if (copied.status !== 0 || copied.error || copied.stderr.length > 0) throw failed(path, copied);
+      settle(file);
     },
   };
 }

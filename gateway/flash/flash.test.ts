@@ -1,5 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -19,7 +30,10 @@ import {
 
 const TOOLS = ['sfdisk', 'mkfs.vfat', 'fsck.vfat', 'mcopy'];
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-const missing = TOOLS.filter((name) => spawnSync('which', [name], { env }).status !== 0);
+const has = (name: string): boolean => spawnSync('which', [name], { env }).status === 0;
+const missing = TOOLS.filter((name) => !has(name));
+/** Whether a disk in a file can be mounted here. */
+const mounts = process.getuid?.() === 0 && ['losetup', 'mkfs.ext4'].every(has) && existsSync('/dev/loop-control');
 const CMDLINE = 'console=tty1 root=PARTUUID=1-02 rootwait\n';
 const MIB = 2 ** 20;
 
@@ -111,6 +125,39 @@ describe('a mounted boot partition', () => {
     expect(() => write(worn)).toThrow(expect.objectContaining({ code: 'FLASH_VERIFY' }));
     expect(boot.read('cmdline.txt')?.toString()).toBe(CMDLINE);
   });
+
+  test.skipIf(!mounts)('is read back from the card, not from memory (needs root, losetup and mkfs.ext4)', () => {
+    const [disk, folder] = [join(dir, 'card.img'), join(dir, 'bootfs')];
+    writeFileSync(disk, '');
+    truncateSync(disk, 48 * MIB);
+    mkdirSync(folder);
+    execFileSync('mkfs.ext4', ['-q', '-F', disk], { env });
+    execFileSync('mount', ['-o', 'loop', disk, folder], { env });
+    try {
+      for (const name of ['cmdline.txt', 'config.txt']) writeFileSync(join(folder, name), CMDLINE);
+      const boot = mountedPartition(folder);
+      const worn: BootPartition = {
+        ...boot,
+        write(path, content) {
+          boot.write(path, content);
+          if (path.endsWith('.deb')) spoil(disk, content);
+        },
+      };
+      expect(() => write(worn)).toThrow(expect.objectContaining({ code: 'FLASH_VERIFY' }));
+      expect(boot.read('cmdline.txt')?.toString()).toBe(CMDLINE);
+    } finally {
+      execFileSync('umount', [folder], { env });
+    }
+  });
+
+  /** Changes what a disk holds of a file, below the file system, as a bad cell does. */
+  function spoil(disk: string, content: Buffer): void {
+    const at = readFileSync(disk).indexOf(content.subarray(0, 4_096));
+    expect(at).toBeGreaterThan(0);
+    const fd = openSync(disk, 'r+');
+    writeSync(fd, 'worn', at);
+    closeSync(fd);
+  }
 
   test('gets a script that a shell can read, whatever the names in it', () => {
     const boot = card();

@@ -16,7 +16,6 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { wifiProfile } from './first-boot.ts';
 import {
   type BootPartition,
   configurationFiles,
@@ -26,6 +25,7 @@ import {
   imagePartition,
   mountedPartition,
   usableDisk,
+  wifiProfile,
 } from './index.ts';
 
 const TOOLS = ['sfdisk', 'mkfs.vfat', 'fsck.vfat', 'mcopy'];

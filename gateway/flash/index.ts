@@ -5,7 +5,7 @@ import { firstBootScript, type MachineSettings, RUN_WORDS } from './first-boot.t
 
 export { type BootPartition, imagePartition, mountedPartition } from './boot-partition.ts';
 export { type Disk, describeDisk, usableDisk } from './device.ts';
-export type { MachineSettings } from './first-boot.ts';
+export { type MachineSettings, wifiProfile } from './first-boot.ts';
 export { configurationFiles } from './payload.ts';
 
 /** The folder of everything that is put on the boot partition. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { wifiProfile } from '../../gateway/flash/first-boot.ts';
+import { wifiProfile } from '../../gateway/flash/index.ts';
 import { openAuthority } from '../../infra/local/index.ts';
 import { type Architecture, type Built, buildPackages } from '../../infra/package/index.ts';
 import { bootMachine, type Machine, whyNoMachine } from '../support/machine.ts';

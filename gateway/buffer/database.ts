@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { type Evicted, HeadwaterError } from '../../contract/index.ts';
 import { type Epoch, newEpoch } from './epochs.ts';
@@ -215,6 +215,20 @@ export function bringUpToDate(db: DatabaseSync): void {
   }
 }
 
+/** A statement's rows one by one. Where a read failed, Node has `iterate` fail once more at its next use, whatever is read then; not after this. */
+export function* rowsOf(statement: StatementSync, ...values: number[]): Generator<Record<string, unknown>> {
+  try {
+    yield* statement.iterate(...values);
+  } catch (error) {
+    try {
+      statement.get(...values);
+    } catch {
+      // It is well now, or fails again when it is used.
+    }
+    throw error;
+  }
+}
+
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 const SQLITE_IOERR = 10;
@@ -237,6 +251,16 @@ export function saysDiskFailed(error: unknown): boolean {
   const sqlite = sqliteCode(error);
   return sqlite === SQLITE_IOERR || sqlite === SQLITE_FULL || code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO';
 }
+
+/**
+ * Whether the error may only say that a place could not be read just now: SQLite calls it malformed too where the disk answers EIO. Damage is what
+ * does not go away when it is tried again.
+ */
+export function saysUnreadable(error: unknown): boolean {
+  return sqliteCode(error) === SQLITE_CORRUPT || saysDiskFailed(error);
+}
+/** Reads that fail one after the other until the place is given up. */
+export const READ_TRIES = 10;
 
 /** Whether the error says that the file itself is damaged, as against a disk that is full or failing. */
 export function saysDamaged(error: unknown): boolean {

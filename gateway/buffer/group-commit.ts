@@ -1,4 +1,4 @@
-import { saysDamaged } from './database.ts';
+import { READ_TRIES, saysDamaged, saysUnreadable } from './database.ts';
 import { OUTCOMES } from './protocol.ts';
 import type { Store } from './store.ts';
 import type { Submission } from './types.ts';
@@ -42,6 +42,8 @@ export class GroupCommit {
   #timer: NodeJS.Timeout | undefined;
   #running = false;
   #ended = false;
+  /** Tries that said the file is damaged, one after the other. */
+  #damaged = 0;
   #trouble: { readonly message: string; readonly until: number } | undefined;
 
   constructor(options: GroupCommitOptions) {
@@ -126,6 +128,7 @@ export class GroupCommit {
     try {
       const outcomes = this.#store.commit(group, this.#releases);
       this.#trouble = undefined;
+      this.#damaged = 0;
       this.#releases = new Map();
       if (group.length > 0) this.#options.onOutcomes(outcomes);
       for (const done of this.#released.splice(0)) done();
@@ -168,7 +171,8 @@ export class GroupCommit {
   }
 
   #failed(error: unknown): void {
-    if (saysDamaged(error)) {
+    this.#damaged = saysDamaged(error) ? this.#damaged + 1 : 0;
+    if (this.#damaged > 0 && (!saysUnreadable(error) || this.#damaged >= READ_TRIES)) {
       this.#ended = true;
       this.#options.onDamaged(error);
     } else

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Evicted, HeadwaterError, LANES } from '../../contract/index.ts';
 import { Ages, type Clock } from './ages.ts';
-import { Damage, encodeState, endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
+import { Damage, encodeState, endOf, PAGE_BYTES, rowOf, rowsOf, type State, sequenceOf } from './database.ts';
 import { asForwarded, epochsAfter } from './epochs.ts';
 import { Evictor } from './eviction.ts';
 import { KINDS, OUTCOMES } from './protocol.ts';
@@ -49,6 +49,8 @@ export class Store {
   #state: State;
   #full = false;
   #behind = false;
+  /** A commit failed and was not undone yet: the connection may still show what it wrote, and the memory of ids what it did not store. */
+  #undone = true;
   #noted: boolean;
   /** Per lane, up to where `peek` has read without a hole. */
   readonly #shown = [0, 0, 0];
@@ -99,8 +101,9 @@ export class Store {
    */
   commit(submissions: readonly Submission[], releases: ReadonlyMap<number, number>): Uint8Array {
     const before = JSON.stringify(this.#state);
-    this.#sql.begin.run();
     try {
+      this.#undo();
+      this.#sql.begin.run();
       let changed = this.#evictOld();
       for (const [lane, sequence] of releases) changed = this.#release(lane, sequence) || changed;
       const { outcomes, wrote } = this.#store(submissions);
@@ -115,12 +118,24 @@ export class Store {
       this.#sql.commit.run();
       return outcomes;
     } catch (error) {
+      this.#undone = false;
       this.#state = JSON.parse(before);
       this.#state.counts.refused += submissions.length;
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      this.#repeats.load();
+      try {
+        this.#undo();
+      } catch {
+        // A disk that cannot be read either. Nothing is stored or shown before it is done.
+      }
       throw error;
     }
+  }
+
+  /** Takes back what is left of a failed commit, if anything is. @throws SQLite's error when the disk fails */
+  #undo(): void {
+    if (this.#undone) return;
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    this.#repeats.load();
+    this.#undone = true;
   }
 
   #store(submissions: readonly Submission[]): { readonly outcomes: Uint8Array; readonly wrote: boolean } {
@@ -207,9 +222,10 @@ export class Store {
   }
 
   peek(lane: number, after: number, records: number, bytes: number): Stored[] {
+    this.#undo();
     const found: Stored[] = [];
     let size = 0;
-    for (const row of this.#sql.peek.iterate(rowOf(lane, after), endOf(lane), records)) {
+    for (const row of rowsOf(this.#sql.peek, rowOf(lane, after), endOf(lane), records)) {
       const { kind, value } = row as { kind: number; value: unknown };
       const sequence = sequenceOf(row.id as number);
       if (typeof value !== 'string' || KINDS[kind] === undefined) {

@@ -2,7 +2,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { HeadwaterError } from '../../contract/index.ts';
 import { forgetStart } from '../memory/index.ts';
 import { systemClock } from './ages.ts';
-import { saysDamaged, saysDiskFailed } from './database.ts';
+import { Damage, READ_TRIES, saysDamaged, saysUnreadable } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type Answer, packRecords, type Request, unpackSubmissions } from './protocol.ts';
 import { noteDamage } from './recovery.ts';
@@ -13,9 +13,6 @@ import type { BufferOptions } from './types.ts';
 
 const port = parentPort!;
 const answer = (message: Answer): void => port.postMessage(message);
-
-/** Reads that fail one after the other until the place is given up. */
-const BAD_SECTOR_READS = 10;
 
 /** The end of this thread: whoever opened the buffer learns why, and may open it again. */
 function fail(error: unknown): void {
@@ -31,7 +28,8 @@ function tryTo(work: () => void): void {
 }
 
 function serve(store: Store): void {
-  let failedReads = 0;
+  /** Lane → where reading failed last, and how often one after the other. */
+  const failed = new Map<number, { readonly after: number; readonly tries: number }>();
   const commits = new GroupCommit({
     store,
     gather() {
@@ -53,7 +51,7 @@ function serve(store: Store): void {
       }
       case 'peek': {
         const { call, lane, after, records, bytes } = request;
-        reply(call, () => packRecords(store.peek(lane, after, records, bytes)));
+        reply(call, () => packRecords(read(lane, after, () => store.peek(lane, after, records, bytes))));
         break;
       }
       case 'status':
@@ -77,17 +75,25 @@ function serve(store: Store): void {
   function reply(call: number, work: () => unknown): void {
     try {
       answer({ type: 'result', call, result: work() });
-      failedReads = 0;
     } catch (error) {
       answer({ type: 'error', call, message: (error as Error).message });
-      if (saysDamaged(error) || isBadSector(error)) damaged(error);
+      if (saysDamaged(error) && !saysUnreadable(error)) damaged(error);
     }
   }
 
   /** A place that cannot be read again and again, on a disk that takes everything else, is as good as damaged. */
-  function isBadSector(error: unknown): boolean {
-    failedReads = saysDiskFailed(error) && commits.problem === null ? failedReads + 1 : 0;
-    return failedReads >= BAD_SECTOR_READS;
+  function read<T>(lane: number, after: number, work: () => T): T {
+    const before = failed.get(lane);
+    try {
+      const found = work();
+      if (before?.after === after) failed.delete(lane);
+      return found;
+    } catch (error) {
+      if (!saysUnreadable(error) || commits.problem !== null) throw error;
+      const tries = before?.after === after ? before.tries + 1 : 1;
+      failed.set(lane, { after, tries });
+      throw tries < READ_TRIES ? error : new Damage((error as Error).message, { cause: error });
+    }
   }
 
   answer({ type: 'open', incarnation: store.incarnation, recovered: store.recovered, last: store.last });

@@ -71,6 +71,13 @@ describe.skipIf(!hasCompiler())('a bad disk (needs gcc)', () => {
         disk.set({ syncErrno: ERRNO.EIO });
         await program.more('refused', 20);
       },
+      'failing syncs and reads': async () => {
+        // Of what the failed commits wrote, whatever is not in memory.
+        disk.set({ syncErrno: ERRNO.EIO, badInode: inodeOf(disk, 'buffer.db-wal'), badFrom: 0, badTo: 2 ** 40 });
+        await program.more('refused', 100);
+        disk.set({ syncErrno: 0 });
+        await program.more('refused', 20);
+      },
       'read-only': async () => {
         disk.set({ readOnly: 1 });
         await program.more('refused', 20);
@@ -107,9 +114,8 @@ describe.skipIf(!hasCompiler())('a bad disk (needs gcc)', () => {
     const program = start(disk, random.between(1, 1e9), tally);
     onTestFinished(() => program.kill());
     await program.more('stored', 300);
-    const file = join(disk.dir, 'buffer.db');
     // All but the pages that every commit reads: wherever the forwarder reads next.
-    disk.set({ badInode: statSync(file).ino, badFrom: 64 * 1024, badTo: 2 ** 40 });
+    disk.set({ badInode: inodeOf(disk, 'buffer.db'), badFrom: 64 * 1024, badTo: 2 ** 40 });
     await program.kill();
     tally.nextLife();
     const again = start(disk, random.between(1, 1e9), tally);
@@ -122,6 +128,10 @@ describe.skipIf(!hasCompiler())('a bad disk (needs gcc)', () => {
     await opened.kill();
   });
 });
+
+function inodeOf({ dir }: BadDisk, name: string): number {
+  return statSync(join(dir, name)).ino;
+}
 
 interface Program {
   readonly alive: boolean;

@@ -4,7 +4,7 @@ import { type DeviceId, openBuffer, type Submission } from '../../../gateway/buf
 import { seeded } from '../../../simulators/random/index.ts';
 
 /*
- * Devices and a forwarder on a buffer, for ever, by a seed. Tells on stdout, a line each, as JSON: `opened`, `gave` (a submission, before it is
+ * Devices, which send again what was refused, and a forwarder on a buffer, for ever, by a seed. Tells on stdout, a line each, as JSON: `opened`, `gave` (a submission, before it is
  * handed over), `got` (its outcome), `released` (Kafka has a lane up to there, before the buffer is told), `failed` (and opens again, as the gateway does).
  */
 const [dir, seed, sends] = process.argv.slice(2) as [string, string, 'some' | 'all'];
@@ -45,27 +45,41 @@ async function open() {
 let buffer = await open();
 let given = 0;
 
-async function submit(submission: Omit<Submission, 'entries'>, entries: number): Promise<void> {
-  const number = ++given;
-  tell({ gave: number, ...submission });
-  const padding = 'x'.repeat(random.chance(0.02) ? random.between(2_000, 9_000) : random.between(0, 300));
-  const outcome = await buffer.submit({
-    ...submission,
-    entries: Array.from({ length: entries }, (_, at) => ({
-      kind: 'reading',
-      alarm: random.chance(0.1),
-      value: JSON.stringify({ seed, number, at, padding }),
-      ts: Date.now(),
-    })),
-  });
-  tell({ got: number, outcome });
-  if (outcome === 'refused') await pause(20);
+/** Sends a message until it is not refused; gives its number, under which `again` sends it once more. */
+async function send(submission: Omit<Submission, 'entries'>, entries: number, again?: number): Promise<number> {
+  let message = again;
+  for (;;) {
+    const number = ++given;
+    message ??= number;
+    tell({ gave: number, message, ...submission });
+    const padding = 'x'.repeat(random.chance(0.02) ? random.between(2_000, 9_000) : random.between(0, 300));
+    const outcome = await buffer.submit({
+      ...submission,
+      entries: Array.from({ length: entries }, (_, at) => ({
+        kind: 'reading',
+        alarm: random.chance(0.1),
+        value: JSON.stringify({ seed, message, number, at, padding }),
+        ts: Date.now(),
+      })),
+    });
+    tell({ got: number, outcome });
+    if (outcome !== 'refused') return message;
+    await pause(20);
+    const { id } = submission;
+    if (id?.kind === 'packet') submission = { id: { ...id, dup: true } };
+  }
 }
 
 async function frames(device: string): Promise<void> {
   for (let number = 1; ; number++) {
-    const id: DeviceId = { kind: 'frame', device, boot: seed, number };
-    await submit({ id }, random.between(1, 3));
+    await send({ id: { kind: 'frame', device, boot: seed, number } }, random.between(1, 3));
+    if (random.chance(0.3)) await pause(random.between(0, 8));
+  }
+}
+
+async function packets(client: string): Promise<void> {
+  for (let digest = 1; ; digest++) {
+    await send({ id: { kind: 'packet', client, packetId: (digest % 5) + 1, dup: false, digest } }, 1);
     if (random.chance(0.3)) await pause(random.between(0, 8));
   }
 }
@@ -73,9 +87,10 @@ async function frames(device: string): Promise<void> {
 /** Exactly once: an id is used again only when its release is on disk. */
 async function inbound(client: string): Promise<void> {
   for (let packetId = 1; ; packetId = (packetId % 5) + 1) {
-    await submit({ id: { kind: 'inbound', client, packetId } }, 1);
-    if (random.chance(0.5)) await submit({ forget: { client, packetId } }, 0);
-    if (random.chance(0.05)) await submit({ forget: { client } }, 0);
+    const id: DeviceId = { kind: 'inbound', client, packetId };
+    const message = await send({ id }, 1);
+    while (random.chance(0.3)) await send({ id }, 1, message);
+    await send({ forget: random.chance(0.05) ? { client } : { client, packetId } }, 0);
   }
 }
 
@@ -104,6 +119,7 @@ async function forward(lane: Lane): Promise<void> {
 
 await Promise.all([
   ...Array.from({ length: 12 }, (_, at) => frames(`mc-${at}`)),
+  ...Array.from({ length: 4 }, (_, at) => packets(`${seed}-packets-${at}`)),
   ...Array.from({ length: 4 }, (_, at) => inbound(`${seed}-${at}`)),
   ...LANES.map(forward),
 ]);

@@ -32,6 +32,7 @@ inputs:
   mqtt: { port: 0, anonymous: true }
   host: { every: 1h }
 http: { port: 0 }
+clock: { trust: always }
 `,
   );
   config = loadGatewayConfig(join(dir, 'gateway.yaml'), {});

@@ -13,7 +13,15 @@ import {
   startReporter,
   takeSnapshot,
 } from './health/index.ts';
-import { configuredRules, Decoder, openIntake, plannedInputs, RunningInputs, systemClock } from './inputs/index.ts';
+import {
+  configuredRules,
+  Decoder,
+  isSynchronized,
+  openClock,
+  openIntake,
+  plannedInputs,
+  RunningInputs,
+} from './inputs/index.ts';
 import { kafkaAccess } from './kafka-access.ts';
 import { changedPaths, fixedChanges, type Reloaded, withoutFixed } from './reload.ts';
 
@@ -58,7 +66,8 @@ export interface Gateway {
 export async function runGateway(started: GatewayConfig, { log }: { readonly log: GatewayLog }): Promise<Gateway> {
   const { id, site } = started.gateway;
   const { dir, maxBytes, maxAge, whenFull, liveWithin } = started.buffer;
-  const clock = systemClock();
+  const { trust, holdAtMost } = started.clock;
+  const clock = await openClock(trust === 'always' ? undefined : { isSynchronized, file: join(dir, 'clock-set-in') });
   let config = started;
   const inTurn = oneByOne();
   const closers: (() => Promise<void> | void)[] = [];
@@ -90,6 +99,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
     const intake = await openIntake({
       file: join(dir, 'held.jsonl'),
       clock,
+      holdAtMostMs: holdAtMost,
       decoder,
       submit: (submission) => buffer.submit(submission),
       accepts: async () => (await buffer.status()).problem === null,

@@ -2,7 +2,7 @@ import { HeadwaterError } from '../contract/index.ts';
 import { type GatewayConfig, loadGatewayConfig } from './config/index.ts';
 
 /** Sections of the configuration that only a restart can change. */
-const FIXED = ['gateway', 'buffer', 'http'] as const;
+const FIXED = ['gateway', 'buffer', 'http', 'clock'] as const;
 
 /** What reading the configuration again came to; all by paths of the configuration. */
 export interface Reloaded {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { name } from '../../contract/index.ts';
 import { conflicts } from './conflicts.ts';
 import { buffer } from './sections/buffer.ts';
+import { clock } from './sections/clock.ts';
 import { forwarder } from './sections/forwarder.ts';
 import { http } from './sections/http.ts';
 import { inputs } from './sections/inputs.ts';
@@ -19,6 +20,7 @@ export const GatewayConfig = z
     inputs,
     forwarder,
     http,
+    clock,
     log,
   })
   .superRefine((config, context) => {

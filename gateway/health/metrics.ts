@@ -63,6 +63,8 @@ export function gatewayMetrics(): GatewayMetrics {
   const bytes = gauge('buffer_bytes', 'Size of the buffer on disk, journal included.');
   const maxBytes = gauge('buffer_max_bytes', 'Size the buffer may have.');
   const free = gauge('disk_free_bytes', 'Free space of the disk that holds the buffer.');
+  const clockSet = gauge('clock_set', '1 while the time is known; 0 while the clock of the machine is not set.');
+  const heldBytes = gauge('held_bytes', 'Size of what is held on the disk until the clock is set.');
   const acked = gauge('last_forwarded_timestamp_seconds', 'When Kafka last acknowledged readings; 0 before it did.');
   const reachable = gauge('kafka_up', '1 while forwarding works.');
   const certificate = gauge(
@@ -77,7 +79,7 @@ export function gatewayMetrics(): GatewayMetrics {
   return {
     contentType: registry.contentType,
     families,
-    render({ status, buffer, forwarder, inputs, framesLost, deadLettersHeldBack, rules }) {
+    render({ status, buffer, forwarder, inputs, framesLost, deadLettersHeldBack, rules, clock }) {
       for (const metric of labelled) metric.reset();
       info.set({ version: status.version }, 1);
       const totals = { ...buffer.counts, lost: status.counts.lost, framesLost, deadLettersHeldBack };
@@ -96,6 +98,8 @@ export function gatewayMetrics(): GatewayMetrics {
       bytes.set(buffer.bytes);
       maxBytes.set(buffer.maxBytes);
       free.set(status.disk.freeBytes);
+      clockSet.set(clock.set ? 1 : 0);
+      heldBytes.set(clock.heldBytes);
       acked.set((forwarder.lastAckAt ?? 0) / 1_000);
       reachable.set(forwarder.error === undefined ? 1 : 0);
       for (const { name, expiresAt } of status.certificates ?? [])

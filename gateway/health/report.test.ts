@@ -35,6 +35,7 @@ const snapshot = async (): Promise<Snapshot> => ({
   framesLost: 0,
   deadLettersHeldBack: 0,
   rules: {},
+  clock: { set: true, heldBytes: 0 },
   health: { state: 'ok', reasons: [] },
 });
 

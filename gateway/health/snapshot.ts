@@ -23,7 +23,7 @@ export interface Parts {
   readonly inputs: readonly Pick<Input, 'name' | 'status'>[];
   /** Messages that inputs lost which were closed since. */
   readonly lostBefore: () => number;
-  /** What waits for the clock to be set. */
+  /** What waits for the clock to be set, and whether it is; undefined where nothing is to be said. */
   readonly held: () => HeldStatus | undefined;
   /** Frames that devices gave up, by their own account. */
   readonly framesLost: () => number;
@@ -44,6 +44,7 @@ export interface Snapshot {
   readonly framesLost: number;
   readonly deadLettersHeldBack: number;
   readonly rules: Readonly<Record<string, RuleCounts>>;
+  readonly clock: { readonly set: boolean; readonly heldBytes: number };
   readonly health: Verdict;
 }
 
@@ -86,7 +87,8 @@ export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
     state: 'running',
   };
   const { maxBytes } = parts;
-  const health = judge(buffer, forwarder, inputs, parts.held(), certificateAdvice(certificates, status.ts));
+  const held = parts.held();
+  const health = judge(buffer, forwarder, inputs, held, certificateAdvice(certificates, status.ts));
   return {
     status,
     buffer: { ...buffer, maxBytes },
@@ -95,6 +97,7 @@ export async function takeSnapshot(parts: Parts): Promise<Snapshot> {
     framesLost: parts.framesLost(),
     deadLettersHeldBack: parts.deadLettersHeldBack(),
     rules: parts.rules(),
+    clock: { set: held?.clockIsSet ?? true, heldBytes: held?.bytes ?? 0 },
     health,
   };
 }

@@ -104,6 +104,29 @@ describe.skipIf(missing !== undefined)(
       expect(backlog()).toBe(100);
     });
 
+    test('holds readings until a time service has set the clock, which it is told of within its confines', async () => {
+      // A service that never sets anything, and no clock with a battery; the kernel of this computer may be synchronised.
+      machine.run(`
+        [ ! -d /sys/class/rtc ] || mount -t tmpfs tmpfs /sys/class/rtc
+        mkdir -p /usr/lib/systemd/ntp-units.d && echo idle-ntp.service >/usr/lib/systemd/ntp-units.d/10-idle.list
+        printf '[Service]\nExecStart=sleep infinity\n' >/run/systemd/system/idle-ntp.service
+        printf '#!/bin/sh\ntimedatectl=/usr/bin/timedatectl\n$timedatectl "$@" | sed s/Synchronized=yes/Synchronized=no/\n' >/usr/local/bin/timedatectl
+        chmod +x /usr/local/bin/timedatectl
+        systemctl daemon-reload && systemctl start idle-ntp && systemctl restart systemd-timedated
+        rm /var/lib/headwater/clock-set-in && systemctl restart headwater-gateway`);
+      const status = () => machine.run('headwater-gateway gateway status');
+      expect(status()).toContain('the clock of this machine is not set: readings are held');
+      await publish(1);
+      expect(backlog()).toBe(100);
+
+      machine.run('mkdir -p /run/systemd/timesync && touch /run/systemd/timesync/synchronized');
+      await until('what was held is in the buffer', 60, () => backlog() === 101);
+      expect(status()).not.toContain('the clock');
+      machine.run('rm -r /run/systemd/timesync && systemctl restart headwater-gateway');
+      expect(status()).not.toContain('the clock');
+      machine.run('rm /usr/local/bin/timedatectl && systemctl stop idle-ntp');
+    });
+
     test('reads its configuration again on a reload, as the same process', async () => {
       const pid = property('MainPID');
       machine.run(
@@ -135,9 +158,9 @@ describe.skipIf(missing !== undefined)(
       expect(property('ActiveState')).toBe('active');
       expect(machine.run('dpkg -s headwater-gateway')).toContain(`Version: ${pkg.version}+next\n`);
       expect(machine.run('cat /etc/headwater/gateway.yaml')).toContain('id: gw-1');
-      expect(backlog()).toBe(100);
-      await publish(1);
       expect(backlog()).toBe(101);
+      await publish(1);
+      expect(backlog()).toBe(102);
     });
 
     test('keeps its buffer when it is removed, and gives it up when it is purged', () => {

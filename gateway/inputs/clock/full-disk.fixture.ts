@@ -4,10 +4,17 @@ import { openIntake } from './hold.ts';
 
 // Holds messages in the folder it is given, on a disk that becomes full; prints how many were taken.
 
-const clock = { now: () => 1_000, monotonic: () => 1_000, isSet: () => false, bootId: 'boot-1' };
+const clock = {
+  now: () => 1_000,
+  monotonic: () => 1_000,
+  isSet: () => false,
+  isPlausible: () => false,
+  bootId: 'boot-1',
+};
 const { receive } = await openIntake({
   file: join(process.argv[2]!, 'held.jsonl'),
   clock,
+  holdAtMostMs: 0,
   decoder: new Decoder({ gateway: 'gw', site: 's' }),
   submit: () => Promise.reject(new Error('the clock is not set')),
   log: { info: () => {}, warn: () => {} },

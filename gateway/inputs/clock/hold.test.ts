@@ -10,10 +10,14 @@ import { Rules } from '../decode/rules.ts';
 import { openIntake } from './hold.ts';
 
 const NOW = 1_800_000_000_000;
+const HOUR = 3_600_000;
+/** What a machine without a battery shows that was switched off for two days. */
+const STALE = NOW - 48 * HOUR;
 const log = { info: () => {}, warn: () => {} };
 let dir: string;
 let submissions: Submission[];
-let clock: { set: boolean; uptime: number; bootId: string };
+/** `shows`: what the machine takes for the time of its start while the clock is not set. */
+let clock: { set: boolean; uptime: number; bootId: string; shows?: number };
 const closers: (() => Promise<void>)[] = [];
 
 beforeEach(() => {
@@ -31,11 +35,13 @@ async function open(submit?: (submission: Submission) => PromiseLike<Outcome>, r
   const intake = await openIntake({
     file: join(dir, 'held.jsonl'),
     clock: {
-      now: () => (clock.set ? NOW + clock.uptime : clock.uptime),
+      now: () => (clock.set ? NOW : (clock.shows ?? 0)) + clock.uptime,
       monotonic: () => clock.uptime,
       isSet: () => clock.set,
+      isPlausible: () => clock.set || clock.shows !== undefined,
       bootId: clock.bootId,
     },
+    holdAtMostMs: HOUR,
     decoder: new Decoder({ gateway: 'gw', site: 's', ...(rules && { rules }) }),
     submit:
       submit ??
@@ -75,7 +81,8 @@ test('holds messages on disk while the clock is not set, says so, and gives them
   clock.uptime = 15_000;
   await send(2).outcome;
   expect(submissions).toEqual([]);
-  expect(held()).toEqual({ refuses: false, detail: expect.stringContaining('held on the disk until it is, 1 KiB') });
+  const detail = expect.stringContaining('held on the disk until it is, 1 KiB');
+  expect(held()).toMatchObject({ refuses: false, clockIsSet: false, bytes: expect.any(Number), detail });
 
   clock.uptime = 60_000;
   clock.set = true;
@@ -87,6 +94,81 @@ test('holds messages on disk while the clock is not set, says so, and gives them
     { value: 2, ts: NOW + 15_000, receivedAt: NOW + 15_000, clock: 'unset' },
     { value: 3, ts: NOW + 60_000, receivedAt: NOW + 60_000, clock: undefined },
   ]);
+});
+
+test('holds messages while the clock shows the time of the last shutdown, and says what to do about it', async () => {
+  clock.shows = STALE;
+  const { send, held } = await open();
+  expect(await send(1).outcome).toBe('stored');
+  expect(submissions).toEqual([]);
+  expect(held()!.detail).toContain('clock.trust');
+  clock.uptime = 60_000;
+  clock.set = true;
+  await vi.waitFor(() => expect(held()).toBe(undefined));
+  expect(readings()).toEqual([{ value: 1, ts: NOW + 10_000, receivedAt: NOW + 10_000, clock: 'unset' }]);
+});
+
+test('where nothing sets the clock for too long, messages have the time it shows and say so, until it is set', async () => {
+  clock.shows = STALE;
+  const { send, held } = await open();
+  await send(1).outcome;
+  clock.uptime = HOUR;
+  await vi.waitFor(() => expect(held()!.detail).toContain('readings have the time it shows'));
+  expect(held()).toMatchObject({ refuses: false, clockIsSet: false, bytes: 0 });
+  await send(2).outcome;
+  clock.set = true;
+  expect(held()).toBe(undefined);
+  await send(3).outcome;
+  expect(readings()).toEqual([
+    { value: 1, ts: STALE + 10_000, receivedAt: STALE + 10_000, clock: 'unset' },
+    { value: 2, ts: STALE + HOUR, receivedAt: STALE + HOUR, clock: 'unset' },
+    { value: 3, ts: NOW + HOUR, receivedAt: NOW + HOUR, clock: undefined },
+  ]);
+});
+
+test('a gateway that starts when nothing has set the clock for too long holds nothing', async () => {
+  clock.shows = STALE;
+  clock.uptime = HOUR;
+  const { send } = await open();
+  await send(1).outcome;
+  expect(readings()).toEqual([{ value: 1, ts: STALE + HOUR, receivedAt: STALE + HOUR, clock: 'unset' }]);
+});
+
+test('what a device’s clock showed against the wrong time does not count once the time is known', async () => {
+  clock.shows = STALE;
+  clock.uptime = HOUR;
+  const { receive } = await open();
+  const send = (ts: number) =>
+    receive({ source: 'serial:x', payload: Buffer.from(`{"device":"d","ts":${ts},"values":{"x":1}}`) }).outcome;
+  for (let i = 0; i < 8; i++) {
+    clock.uptime += 1_000;
+    await send(NOW + clock.uptime);
+  }
+  clock.set = true;
+  const measured = NOW + clock.uptime - 60_000;
+  await send(measured);
+  expect(readings().at(-1)).toMatchObject({ ts: measured, clock: undefined });
+});
+
+test.each([
+  ['before it turns devices away, where the clock shows what could be the time', STALE],
+  ['and turns devices away, where the clock shows what cannot be', undefined],
+])('holds as much as there is room for, %s', async (_name, shows) => {
+  clock.shows = shows;
+  const { receive, held } = await open();
+  const payload = Buffer.from(`{"device":"d","values":{"x":1},"filling":"${'x'.repeat(512 * 1_024)}"}`);
+  const outcomes = new Set<Outcome>();
+  for (let n = 0; n < 85; n++) outcomes.add(await receive({ source: 'serial:x', payload }).outcome);
+  expect([...outcomes]).toEqual(['stored']);
+  if (shows === undefined) {
+    for (let n = 0; n < 20; n++) outcomes.add(await receive({ source: 'serial:x', payload }).outcome);
+    expect(held()).toMatchObject({ refuses: true, clockIsSet: false });
+    expect([...outcomes]).toEqual(['stored', 'refused']);
+  } else {
+    await vi.waitFor(() => expect(held()!.bytes).toBe(0));
+    expect(readings()).toHaveLength(85);
+    expect(new Set(readings().map(({ clock }) => clock))).toEqual(new Set(['unset']));
+  }
 });
 
 test('a restart loses nothing of what was held, a torn end aside', async () => {

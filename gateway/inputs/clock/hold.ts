@@ -9,11 +9,15 @@ import type { GatewayClock } from './gateway-clock.ts';
 
 // While the gateway does not know the time, messages are held in a file, synced before they are acknowledged, each with the time since the
 // machine was started. Once the clock is set they get their times and go to the buffer, before any newer message does: a device's frames must
-// reach the buffer in order. After a crash on the way the last batch is handed over again, and the buffer knows it: by the device's id, or by the
-// line's place in the file where the device gave none that tells a message from all others.
+// reach the buffer in order. Where the clock is not set for too long, or there is no more room, they get the time it shows, and say so. After a
+// crash on the way the last batch is handed over again, and the buffer knows it: by the device's id, or by the line's place in the file where the
+// device gave none that tells a message from all others.
 
 /** Bytes the file may have; beyond it messages are refused. */
 const MAX_BYTES = 64 * 1_024 * 1_024;
+/** From here on the time that the clock shows is better than turning messages away. */
+const FULL_BYTES = 56 * 1_024 * 1_024;
+const ADVICE = 'let it reach a time server, or set clock.trust to always where its clock is right without one';
 const CHECK_MS = 1_000;
 const ANNOUNCE_EVERY_MS = 10_000;
 /** Messages handed over at a time: the buffer tells apart as many frames of a device, in whatever order they are taken. */
@@ -33,6 +37,8 @@ interface Held extends Omit<Message, 'payload'> {
 export interface HoldOptions {
   readonly file: string;
   readonly clock: GatewayClock;
+  /** How long after the machine's start messages are held at most, where its clock shows what could be the time. */
+  readonly holdAtMostMs: number;
   readonly decoder: Decoder;
   readonly submit: (submission: Submission) => PromiseLike<Outcome>;
   /** Whether `submit` would take a message now. */
@@ -42,7 +48,7 @@ export interface HoldOptions {
 
 export interface Intake {
   readonly receive: Receive;
-  /** What there is to say while messages are held; undefined while none are. */
+  /** What there is to say while messages are held, or while the clock is not set; undefined otherwise. */
   held(): HeldStatus | undefined;
   close(): Promise<void>;
 }
@@ -50,6 +56,9 @@ export interface Intake {
 export interface HeldStatus {
   /** Whether messages are turned away. */
   readonly refuses: boolean;
+  readonly clockIsSet: boolean;
+  /** Bytes of the file. */
+  readonly bytes: number;
   readonly detail: string;
 }
 
@@ -65,7 +74,7 @@ interface Line {
 
 /** The way from the inputs to the buffer. What an earlier run held goes there first, as soon as the time is known; newer messages wait behind it. */
 export async function openIntake(options: HoldOptions): Promise<Intake> {
-  const { file, clock, decoder, submit, log } = options;
+  const { file, clock, holdAtMostMs, decoder, submit, log } = options;
   let holding: FileHandle | undefined;
   let size = 0;
   let queue: { line: string; settle: (outcome: Outcome) => void }[] = [];
@@ -74,8 +83,12 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   let closed = false;
   let refuses = false;
 
+  /** Whether messages get their times now. */
+  const isTime = () =>
+    clock.isSet() || (clock.isPlausible() && (clock.monotonic() >= holdAtMostMs || size >= FULL_BYTES));
+
   const take = (message: Message): Receipt => {
-    if (holding === undefined) return decoder.receive(message, clock.now(), submit);
+    if (holding === undefined) return decoder.receive(message, clock.now(), submit, !clock.isSet());
     const id = decoder.identify(message);
     if (closed) return { id, outcome: Promise.resolve('refused') };
     // Newer messages wait, unacknowledged, until the held ones are in the buffer.
@@ -149,7 +162,8 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
     await unlink(file);
     await holding!.close();
     holding = undefined;
-    log.info({ messages: count }, 'the clock is set; the messages held meanwhile have their times');
+    if (clock.isSet()) log.info({ messages: count }, 'the clock is set; the messages held meanwhile have their times');
+    else log.warn({ messages: count }, 'the clock is still not set; messages have the time it shows, and say so');
   }
 
   function handOver({ number, text, held }: Line, name: string): PromiseLike<Outcome> {
@@ -182,16 +196,16 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
     });
   }
 
-  if (!clock.isSet() || existsSync(file)) {
+  if (!isTime() || existsSync(file)) {
     await mkdir(dirname(file), { recursive: true });
     holding = await open(file, existsSync(file) ? 'r+' : 'wx+', 0o600);
     size = wholeLines(await readFile(file));
-    if (clock.isSet()) begin();
+    if (isTime()) begin();
     else log.warn({ file }, 'the clock of this machine is not set: readings are held until it is');
   }
   const timer = setInterval(() => {
     if (holding === undefined) return clearInterval(timer);
-    if (released === undefined && clock.isSet()) begin();
+    if (released === undefined && isTime()) begin();
   }, CHECK_MS);
 
   const announcing = setInterval(() => {
@@ -203,11 +217,17 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   return {
     receive,
     held() {
-      if (holding === undefined) return undefined;
-      if (released) return { refuses: false, detail: 'what came before the clock was set goes into the buffer first' };
-      const kept = `readings are held on the disk until it is, ${Math.ceil(size / 1_024)} KiB so far`;
-      const detail = `the clock of this machine is not set: ${refuses ? 'there is no room to hold readings until it is' : kept}`;
-      return { refuses, detail };
+      const clockIsSet = clock.isSet();
+      if (holding === undefined && clockIsSet) return undefined;
+      const status = (detail: string, refuses = false) => ({ refuses, clockIsSet, bytes: holding ? size : 0, detail });
+      if (holding && released) return status('what came before the clock was set goes into the buffer first');
+      const advice = clock.isPlausible() ? `; ${ADVICE}` : '';
+      const unset = 'the clock of this machine is not set';
+      if (holding === undefined)
+        return status(`${unset}: readings have the time it shows, and say so (clock: unset)${advice}`);
+      if (refuses) return status(`${unset}: there is no room to hold readings until it is${advice}`, true);
+      const kept = `${Math.ceil(size / 1_024)} KiB so far`;
+      return status(`${unset}: readings are held on the disk until it is, ${kept}${advice}`);
     },
     async close() {
       closed = true;

@@ -192,7 +192,9 @@ export class Decoder {
   }
 
   #stamp(parsed: Parsed, message: Message, receivedAt: number, unset: boolean) {
-    const { ts, clock } = this.#known(parsed, receivedAt).clock.stamp({
+    const known = this.#known(parsed, receivedAt);
+    // Against a time that may be wrong a device's clock shows nothing that would hold later.
+    const { ts, clock } = (unset ? new DeviceClock() : known.clock).stamp({
       ts: parsed.ts,
       // A packet that is sent again carries the bytes of its first sending.
       sentAt: message.packet?.dup ? undefined : parsed.sentAt,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openBuffer } from '../../buffer/index.ts';
-import { systemClock } from '../clock/gateway-clock.ts';
+import { openClock } from '../clock/gateway-clock.ts';
 import { openIntake } from '../clock/hold.ts';
 import { Decoder } from '../decode/decode.ts';
 import { mqttInput } from './input.ts';
@@ -17,7 +17,8 @@ const options = {
 const buffer = await openBuffer(options);
 const intake = await openIntake({
   file: join(dir, 'held.jsonl'),
-  clock: systemClock(),
+  clock: await openClock(),
+  holdAtMostMs: 0,
   decoder: new Decoder({ gateway: 'gw', site: 's' }),
   submit: (submission) => buffer.submit(submission),
   log: { info: () => {}, warn: () => {} },

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { duration } from '../../../contract/index.ts';
+
+export const clock = z
+  .strictObject({
+    trust: z
+      .enum(['synchronized', 'always'])
+      .default('synchronized')
+      .describe(
+        'When this machine’s clock is taken to be right: `synchronized`, once a time service has set it since the machine was started or a clock with a battery shows the same time; `always`, from the start. Where there is neither, or no systemd to tell, it is always taken to be right.',
+      ),
+    holdAtMost: duration
+      .pipe(z.number().max(30 * 86_400_000, 'must be at most 30d'))
+      .default(86_400_000)
+      .describe(
+        'How long after the machine’s start readings are held until its clock is set. After that, or when 56 MiB are held, they get the time it shows and say so (`clock: unset`).',
+      ),
+  })
+  .prefault({});

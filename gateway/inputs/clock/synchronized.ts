@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+// Whether this machine's clock was set since the machine was started. The time itself does not tell: without a battery a machine starts with the time
+// of its last shutdown (systemd, systemd-timesyncd and fake-hwclock see to that), which is wrong by as long as the power was off.
+
+const run = promisify(execFile);
+
+const TIMEOUT_MS = 5_000;
+/** A clock that was set from the battery's one keeps as close to it. */
+const BATTERY_WITHIN_MS = 60_000;
+/** So long after the machine's start, a time service that is not running will not be. */
+const SERVICES_START_WITHIN_MS = 120_000;
+
+export interface Machine {
+  /** Where its files are. */
+  readonly root?: string;
+  readonly timedatectl?: string;
+}
+
+/** A machine that nobody sets the clock of, as far as can be seen, has the time it shows. */
+export async function isSynchronized(
+  uptimeMs: number,
+  { root = '/', timedatectl = 'timedatectl' }: Machine = {},
+): Promise<boolean> {
+  // Another system than Linux with systemd: a laptop, a container. There is nobody to ask.
+  if (!existsSync(join(root, 'run/systemd/system'))) return true;
+  if (existsSync(join(root, 'run/systemd/timesync/synchronized'))) return true;
+  if (await agreesWithBattery(root)) return true;
+  const { NTP, NTPSynchronized } = await timeServices(timedatectl);
+  if (NTPSynchronized === 'yes') return true;
+  return NTP !== 'yes' && uptimeMs >= SERVICES_START_WITHIN_MS;
+}
+
+/** Whether a clock with a battery shows the same time. Without its battery it starts from nothing, so it does not. */
+async function agreesWithBattery(root: string): Promise<boolean> {
+  const folder = join(root, 'sys/class/rtc');
+  const clocks = await readdir(folder).catch(() => []);
+  const seconds = await Promise.all(
+    clocks.map((clock) => readFile(join(folder, clock, 'since_epoch'), 'utf8').catch(() => '')),
+  );
+  return seconds.some((text) => Math.abs(Number(text) * 1_000 - Date.now()) <= BATTERY_WITHIN_MS);
+}
+
+/** Whether a time service is active, and whether the kernel knows its clock to be synchronised by whatever service; nothing where nobody tells. */
+async function timeServices(timedatectl: string): Promise<Record<string, string>> {
+  try {
+    const { stdout } = await run(timedatectl, ['show', '-p', 'NTP', '-p', 'NTPSynchronized'], { timeout: TIMEOUT_MS });
+    return Object.fromEntries(stdout.split('\n').map((line) => line.split('=')));
+  } catch {
+    return {};
+  }
+}

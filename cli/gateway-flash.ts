@@ -46,15 +46,14 @@ Examples:
   headwater gateway flash --image raspios-lite-arm64.img --config gateway.yaml --hostname pump-7`,
   )
   .action(async (options: Options) => {
-    const { configurationFiles, flash } = await import('../gateway/flash/index.ts');
+    const { configurationFiles, flash, progressPrinter } = await import('../gateway/flash/index.ts');
     const { loadGatewayConfig } = await import('../gateway/config/index.ts');
     const deb = readFileSync(packageFile(options.package));
     const machine = machineSettings(options);
     const files = configurationFiles(options.config);
     checkBuffer(options.config, loadGatewayConfig(options.config, {}).buffer.dir);
     const boot = await target(options);
-    const onProgress = (text: string) => void process.stdout.write(`${text}\n`);
-    flash({ boot, deb, files, machine, onProgress });
+    await flash({ boot, deb, files, machine, onProgress: progressPrinter(process.stdout) });
     process.stdout.write(
       `${boot.name} is written and verified. The first boot takes some minutes; then the gateway runs.\n`,
     );

@@ -24,6 +24,8 @@ import {
   flash,
   imagePartition,
   mountedPartition,
+  type Progress,
+  progressPrinter,
   usableDisk,
   wifiProfile,
 } from './index.ts';
@@ -43,7 +45,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-const deb = Buffer.alloc(3 * MIB, 'deb');
+const deb = Buffer.alloc(9 * MIB, 'deb');
+const STEPS = [0, 4 * MIB, 8 * MIB, 9 * MIB];
 const files = new Map([
   ['gateway.yaml', Buffer.from('gateway: {}\n')],
   ['tls/kafka.password', Buffer.from('secret\n')],
@@ -76,57 +79,59 @@ print(json.dumps([read(text) for text in json.load(sys.stdin)]))`;
   return status === 0 ? (JSON.parse(stdout) as { ssid: string; psk: string }[]) : undefined;
 }
 
-function write(boot: BootPartition, machine = {}): string[] {
-  const told: string[] = [];
-  flash({ boot, deb, files, machine, onProgress: (text) => told.push(text) });
+async function write(boot: BootPartition, machine = {}): Promise<Progress[]> {
+  const told: Progress[] = [];
+  await flash({ boot, deb, files, machine, onProgress: (progress) => told.push(progress) });
   return told;
 }
 
+const ofDeb = (told: readonly Progress[]) => told.filter(({ path }) => path === 'headwater/gateway.deb');
+
 describe('a mounted boot partition', () => {
-  test('gets the package, the configuration and a script that the first boot runs; twice is as good as once', () => {
+  test('gets the package, the configuration and a script that the first boot runs; twice is as good as once', async () => {
     const boot = card();
-    expect(write(boot)).toContain('headwater/gateway.deb (3.1 MB)');
+    expect(ofDeb(await write(boot)).map(({ written }) => written)).toEqual(STEPS);
     expect(boot.read('headwater/gateway.deb')?.equals(deb)).toBe(true);
     expect(boot.read('headwater/config/tls/kafka.password')?.toString()).toBe('secret\n');
-    write(boot);
+    await write(boot);
     const line = boot.read('cmdline.txt')!.toString();
     expect(line).toMatch(/^console=tty1 root=PARTUUID=1-02 rootwait systemd\.run=\S+first-boot\.sh [^\n]*\n$/);
     expect(line.match(/systemd\.run=/g)).toHaveLength(1);
   });
 
-  test('keeps what Raspberry Pi Imager told cloud-init', () => {
+  test('keeps what Raspberry Pi Imager told cloud-init', async () => {
     const boot = card('#cloud-config\n# mine\nhostname: pump\nruncmd:\n  - date\n');
-    write(boot);
-    write(boot);
+    await write(boot);
+    await write(boot);
     const text = boot.read('user-data')!.toString();
     expect(text).toMatch(/^#cloud-config\n# mine\n/);
     expect(parse(text)).toEqual({ hostname: 'pump', runcmd: ['date', 'sh /boot/firmware/headwater/first-boot.sh'] });
     expect(boot.read('cmdline.txt')?.toString()).toBe(CMDLINE);
   });
 
-  test('starts the script where cloud-init had been told nothing', () => {
+  test('starts the script where cloud-init had been told nothing', async () => {
     const boot = card('#cloud-config\n#hostname: raspberrypi\n');
-    write(boot);
+    await write(boot);
     expect(parse(boot.read('user-data')!.toString())).toEqual({
       runcmd: ['sh /boot/firmware/headwater/first-boot.sh'],
     });
   });
 
-  test('is refused where it belongs to something else', () => {
+  test('is refused where it belongs to something else', async () => {
     const photos = join(dir, 'photos');
     mkdirSync(photos);
-    expect(() => write(mountedPartition(photos))).toThrow(expect.objectContaining({ code: 'FLASH_IMAGE' }));
+    await expect(write(mountedPartition(photos))).rejects.toThrow(expect.objectContaining({ code: 'FLASH_IMAGE' }));
     expect(spawnSync('ls', ['-A', photos], { encoding: 'utf8' }).stdout).toBe('');
   });
 
-  test('that loses what it is given is told of', () => {
+  test('that loses what it is given is told of', async () => {
     const boot = card();
     const worn = { ...boot, read: (path: string) => (path.endsWith('.deb') ? Buffer.alloc(9) : boot.read(path)) };
-    expect(() => write(worn)).toThrow(expect.objectContaining({ code: 'FLASH_VERIFY' }));
+    await expect(write(worn)).rejects.toThrow(expect.objectContaining({ code: 'FLASH_VERIFY' }));
     expect(boot.read('cmdline.txt')?.toString()).toBe(CMDLINE);
   });
 
-  test.skipIf(!mounts)('is read back from the card, not from memory (needs root, losetup and mkfs.ext4)', () => {
+  test.skipIf(!mounts)('is read back from the card, not from memory (needs root, losetup and mkfs.ext4)', async () => {
     const [disk, folder] = [join(dir, 'card.img'), join(dir, 'bootfs')];
     writeFileSync(disk, '');
     truncateSync(disk, 48 * MIB);
@@ -138,12 +143,12 @@ describe('a mounted boot partition', () => {
       const boot = mountedPartition(folder);
       const worn: BootPartition = {
         ...boot,
-        write(path, content) {
-          boot.write(path, content);
+        async write(path, content) {
+          await boot.write(path, content);
           if (path.endsWith('.deb')) spoil(disk, content);
         },
       };
-      expect(() => write(worn)).toThrow(expect.objectContaining({ code: 'FLASH_VERIFY' }));
+      await expect(write(worn)).rejects.toThrow(expect.objectContaining({ code: 'FLASH_VERIFY' }));
       expect(boot.read('cmdline.txt')?.toString()).toBe(CMDLINE);
     } finally {
       execFileSync('umount', [folder], { env });
@@ -159,9 +164,9 @@ describe('a mounted boot partition', () => {
     closeSync(fd);
   }
 
-  test('gets a script that a shell can read, whatever the names in it', () => {
+  test('gets a script that a shell can read, whatever the names in it', async () => {
     const boot = card();
-    write(boot, { hostname: 'pump-7', wifi: { ssid: "O'Neill's $(reboot)", password: '`"\\', country: 'IE' } });
+    await write(boot, { hostname: 'pump-7', wifi: { ssid: "O'Neill's $(reboot)", password: '`"\\', country: 'IE' } });
     const script = join(dir, 'bootfs/headwater/first-boot.sh');
     expect(spawnSync('sh', ['-n', script], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(script, 'utf8')).toContain(`ssid=O'\\''Neill'\\''s\\s$(reboot)`);
@@ -220,12 +225,12 @@ describe.skipIf(missing.length > 0)(
 
     test.each(['dos', 'gpt'] as const)(
       'with a %s partition table gets everything into its FAT partition, and nothing beside it',
-      (label) => {
+      async (label) => {
         const file = image(label);
         const before = readFileSync(file);
         const boot = imagePartition(file);
-        write(boot);
-        write(boot);
+        expect(ofDeb(await write(boot)).map(({ written }) => written)).toEqual(STEPS);
+        await write(boot);
         expect(boot.read('headwater/config/tls/kafka.password')?.toString()).toBe('secret\n');
         const after = readFileSync(file);
         const [start, end] = [8192 * 512, (8192 + 131_072) * 512];
@@ -237,10 +242,10 @@ describe.skipIf(missing.length > 0)(
       },
     );
 
-    test('that is full is told of, and boots as before', () => {
+    test('that is full is told of, and boots as before', async () => {
       const boot = imagePartition(image('dos'));
       const tooLarge = Buffer.alloc(80 * MIB);
-      expect(() => flash({ boot, deb: tooLarge, files, machine: {}, onProgress: () => {} })).toThrow(
+      await expect(flash({ boot, deb: tooLarge, files, machine: {}, onProgress: () => {} })).rejects.toThrow(
         expect.objectContaining({ code: 'FLASH_WRITE' }),
       );
       expect(boot.read('cmdline.txt')?.toString()).toBe(CMDLINE);
@@ -257,6 +262,38 @@ describe.skipIf(missing.length > 0)(
     });
   },
 );
+
+describe('progress', () => {
+  const told = (isTTY: boolean): string => {
+    let text = '';
+    const print = progressPrinter({
+      isTTY,
+      write(more) {
+        text += more;
+      },
+    });
+    for (const written of [0, 11, 25, 31, 80, 100]) print({ path: 'a.deb', size: 40e6, written: written * 4e5 });
+    for (const written of [0, 900]) print({ path: 'b', size: 900, written });
+    return text;
+  };
+
+  test('is a line that counts where somebody looks at it', () => {
+    const name = 'a.deb (40.0 MB)';
+    const counted = ['0 %', '11 %', '25 %', '31 %', '80 %'].map((share) => `\r${name} ${share}`);
+    expect(told(true)).toBe(`${counted.join('')}\r${name}     \n\rb (1 kB) 0 %\rb (1 kB)     \n`);
+  });
+
+  test('is a line for each quarter of a long file in a log', () => {
+    expect(told(false).split('\n')).toEqual([
+      'a.deb (40.0 MB)',
+      'a.deb (40.0 MB) 25 %',
+      'a.deb (40.0 MB) 80 %',
+      'a.deb (40.0 MB) 100 %',
+      'b (1 kB)',
+      '',
+    ]);
+  });
+});
 
 describe('a disk', () => {
   const disk: Disk = {

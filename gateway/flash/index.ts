@@ -2,11 +2,13 @@ import { isSeq, parseDocument } from 'yaml';
 import { HeadwaterError } from '../../contract/index.ts';
 import type { BootPartition } from './boot-partition.ts';
 import { firstBootScript, type MachineSettings, RUN_WORDS } from './first-boot.ts';
+import type { Progress } from './progress.ts';
 
 export { type BootPartition, imagePartition, mountedPartition } from './boot-partition.ts';
 export { type Disk, describeDisk, usableDisk } from './device.ts';
 export { type MachineSettings, wifiProfile } from './first-boot.ts';
 export { configurationFiles } from './payload.ts';
+export { type Progress, progressPrinter } from './progress.ts';
 
 /** The folder of everything that is put on the boot partition. */
 const FOLDER = 'headwater';
@@ -20,7 +22,7 @@ export interface FlashOptions {
   /** By their paths below /etc/headwater. */
   readonly files: ReadonlyMap<string, Buffer>;
   readonly machine: MachineSettings;
-  readonly onProgress: (text: string) => void;
+  readonly onProgress: (progress: Progress) => void;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface FlashOptions {
  *
  * @throws HeadwaterError `FLASH_IMAGE` where it is no Raspberry Pi OS, `FLASH_WRITE`, `FLASH_VERIFY`
  */
-export function flash({ boot, deb, files, machine, onProgress }: FlashOptions): void {
+export async function flash({ boot, deb, files, machine, onProgress }: FlashOptions): Promise<void> {
   const cmdline = boot.read(CMDLINE);
   if (cmdline === undefined || boot.read('config.txt') === undefined) {
     throw new HeadwaterError(
@@ -37,22 +39,23 @@ export function flash({ boot, deb, files, machine, onProgress }: FlashOptions): 
       `${boot.name} is no boot partition of Raspberry Pi OS: it has no ${CMDLINE} and config.txt`,
     );
   }
-  const put = (path: string, content: Buffer) => {
-    onProgress(`${path} (${size(content.length)})`);
-    boot.write(path, content);
+  const put = async (path: string, content: Buffer) => {
+    const tell = (written: number) => onProgress({ path, size: content.length, written });
+    tell(0);
+    await boot.write(path, content, tell);
     if (boot.read(path)?.equals(content)) return;
     throw new HeadwaterError(
       'FLASH_VERIFY',
       `${boot.name}: ${path} does not read back as it was written. The card may be worn out; take another.`,
     );
   };
-  put(`${FOLDER}/gateway.deb`, deb);
-  for (const [path, content] of files) put(`${FOLDER}/config/${path}`, content);
-  put(`${FOLDER}/first-boot.sh`, Buffer.from(firstBootScript(machine)));
+  await put(`${FOLDER}/gateway.deb`, deb);
+  for (const [path, content] of files) await put(`${FOLDER}/config/${path}`, content);
+  await put(`${FOLDER}/first-boot.sh`, Buffer.from(firstBootScript(machine)));
   // What starts the rest comes last: a card that was pulled out too early boots as it did before.
   const userData = boot.read(USER_DATA);
-  if (userData !== undefined) put(USER_DATA, withFirstBoot(userData, boot.name));
-  else put(CMDLINE, runOnce(cmdline));
+  if (userData !== undefined) await put(USER_DATA, withFirstBoot(userData, boot.name));
+  else await put(CMDLINE, runOnce(cmdline));
 }
 
 /** Raspberry Pi OS from Debian 13 on sets itself up by cloud-init; what stands there already, such as Raspberry Pi Imager's settings, stays. */
@@ -77,6 +80,3 @@ function runOnce(cmdline: Buffer): Buffer {
   const words = RUN_WORDS(`/boot/firmware/${FOLDER}/first-boot.sh`);
   return Buffer.from(`${line.endsWith(words) ? line : line + words}\n`);
 }
-
-const size = (bytes: number): string =>
-  bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;

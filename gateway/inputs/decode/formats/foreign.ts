@@ -63,12 +63,16 @@ const ISO = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)
 /** What a Date can hold. */
 const MAX_MS = 8.64e15;
 
+/** Whether the month has that day: `Date` takes 30 February as 2 March. */
+const hasDay = (iso: string): boolean =>
+  new Date(`${iso.slice(0, 10)}T00:00Z`).getUTCDate() === Number(iso.slice(8, 10));
+
 /** ms since the epoch, or why a value is no such time. */
 export function readTime(value: unknown, unit: TimeUnit): number | Problem {
   const number = typeof value === 'string' ? readNumber(value) : value;
   let ms = Number.NaN;
   if (unit !== 'iso') ms = typeof number === 'number' ? Math.round(number / PER_MS[unit]) : Number.NaN;
-  else if (typeof value === 'string' && ISO.test(value)) ms = Date.parse(value);
+  else if (typeof value === 'string' && ISO.test(value) && hasDay(value)) ms = Date.parse(value);
   if (Math.abs(ms) <= MAX_MS) return ms;
   const wanted = unit === 'iso' ? 'ISO 8601 time with Z or an offset' : `number of ${unit} since 1970`;
   return { code: 'TIME_INVALID', reason: `time ${quote(value)} is no ${wanted}` };

@@ -91,6 +91,7 @@ describe('json', () => {
   test.each([
     ['iso', '"2026-11-22T20:00:00.5+01:00"', 1_795_374_000_500],
     ['iso', '"2026-11-22T20:00:00Z"', 1_795_377_600_000],
+    ['iso', '"2028-02-29 23:30:00-0100"', 1_835_483_400_000],
     ['ms', '1795377600000', 1_795_377_600_000],
     ['us', '1795377600000123', 1_795_377_600_000],
     ['ns', '"1795377600000123456"', 1_795_377_600_000],
@@ -99,13 +100,18 @@ describe('json', () => {
     expect(parse('d', `{"x":1,"t":${time}}`)?.[0]?.ts).toBe(ts);
   });
 
-  test.each([['"2026-11-22T20:00:00"'], ['"yesterday"'], ['5'], ['null'], ['1e300']])(
-    'refuses %s as ISO time',
-    (time) => {
-      const parse = parserOf("[{ topic: '{device}', format: json, time: { field: t, unit: iso } }]");
-      expect(brief(parse('d', `{"x":1,"t":${time}}`))).toEqual(['TIME_INVALID']);
-    },
-  );
+  test.each([
+    ['"2026-11-22T20:00:00"'],
+    ['"2026-02-30T20:00:00Z"'],
+    ['"2027-02-29 20:00Z"'],
+    ['"yesterday"'],
+    ['5'],
+    ['null'],
+    ['1e300'],
+  ])('refuses %s as ISO time', (time) => {
+    const parse = parserOf("[{ topic: '{device}', format: json, time: { field: t, unit: iso } }]");
+    expect(brief(parse('d', `{"x":1,"t":${time}}`))).toEqual(['TIME_INVALID']);
+  });
 });
 
 describe('csv', () => {

@@ -29,9 +29,9 @@ function open() {
       if (!resting) onWake();
     },
   );
-  const add = (alarm = false) => {
+  const add = (alarm = false, readings = 1) => {
     waiting++;
-    gathering.add({ entries: [reading('x', alarm)] });
+    gathering.add({ entries: Array(readings).fill(reading('x', alarm)) });
   };
   const every = async (ms: number, count: number) => {
     groups.length = 0;
@@ -74,7 +74,7 @@ test('so are twenty a second', async () => {
   expect(await every(50, 400)).toBeLessThanOrEqual(20 * 5);
 });
 
-test('alarms and large groups are not held up', async () => {
+test('alarms, large groups and large batches are not held up', async () => {
   const { groups, add, steady } = open();
   await steady();
   add();
@@ -87,6 +87,13 @@ test('alarms and large groups are not held up', async () => {
   for (let n = 0; n < 48; n++) add();
   await vi.advanceTimersByTimeAsync(1);
   expect(groups).toEqual([48]);
+  await steady();
+  add(false, 47);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(groups).toEqual([]);
+  add(false, 48);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(groups).toEqual([2]);
 });
 
 test('devices that wait for each answer before they go on get some thirty a second', async () => {

@@ -3,7 +3,7 @@ import type { Submission } from './types.ts';
 
 /**
  * Each commit writes whole pages and wakes both threads, so a card lives, and the processor sleeps, by their number: in a steady trickle a group
- * waits until it is this large, …
+ * waits until it is this large, or has a submission that is by itself, …
  */
 const LARGE = 48;
 /** … or its first submission has waited this long. Alarms never wait. */
@@ -64,7 +64,7 @@ export class Gathering {
       if (this.#timer === undefined) this.#due = now + PATIENCE_MS;
     }
     this.#latestAt = now;
-    this.#urgent ||= entries.some(({ alarm }) => alarm);
+    this.#urgent ||= entries.length >= LARGE || entries.some(({ alarm }) => alarm);
     if (this.#urgent || this.#size >= LARGE || !this.#trickle.isSteady(now)) this.#soon();
     else if (this.#timer === undefined) this.#wait(this.#isReply ? QUIET_MS : PATIENCE_MS);
   }

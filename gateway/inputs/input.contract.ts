@@ -29,7 +29,7 @@ export function heldReceive() {
     messages.push(message);
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     answers.push(resolve);
-    return { id: decoder.decode(message, Date.now()).id, outcome: promise };
+    return decoder.receive(message, Date.now(), () => promise);
   };
   return {
     receive,

@@ -41,6 +41,8 @@ export interface Problem {
 export interface Receipt {
   readonly id: DeviceId | undefined;
   readonly outcome: PromiseLike<Outcome>;
+  /** Bytes of memory, about, that what was made of the message takes until its outcome is known. */
+  readonly size: number;
 }
 
 /** Takes a message over. The input acknowledges it to the device when `outcome` is `stored` or `duplicate`, and only then. */

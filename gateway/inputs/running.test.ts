@@ -15,7 +15,7 @@ test('how messages are read changes when the old inputs are closed, and before a
       }),
     }),
   });
-  const inputs = new RunningInputs(() => ({ id: undefined, outcome: Promise.resolve('stored') }));
+  const inputs = new RunningInputs(() => ({ id: undefined, outcome: Promise.resolve('stored'), size: 0 }));
   await inputs.start([plan('old')]);
   await inputs.apply(
     [plan('new')],

@@ -22,6 +22,9 @@ const CHECK_MS = 1_000;
 const ANNOUNCE_EVERY_MS = 10_000;
 /** Messages handed over at a time: the buffer tells apart as many frames of a device, in whatever order they are taken. */
 const BATCH = 64;
+/** Bytes of memory, about, that come of each of a message while it is written to the file; and once it is decoded, at worst: a line of CSV has two. */
+const IN_THE_FILE = 2;
+const MOST_MADE_OF_A_BYTE = 256;
 /** In place of the first byte of a line: up to this one, all are in the buffer. */
 const DONE = '#';
 
@@ -90,10 +93,13 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   const take = (message: Message): Receipt => {
     if (holding === undefined) return decoder.receive(message, clock.now(), submit, !clock.isSet());
     const id = decoder.identify(message);
-    if (closed) return { id, outcome: Promise.resolve('refused') };
+    if (closed) return { id, outcome: Promise.resolve('refused'), size: 0 };
     // Newer messages wait, unacknowledged, until the held ones are in the buffer.
-    if (released) return { id, outcome: released.then(() => take(message).outcome) };
-    return { id, outcome: hold(message) };
+    if (released) {
+      const size = message.payload.length * MOST_MADE_OF_A_BYTE;
+      return { id, outcome: released.then(() => take(message).outcome), size };
+    }
+    return { id, outcome: hold(message), size: message.payload.length * IN_THE_FILE };
   };
 
   const receive: Receive = Object.assign(take, {

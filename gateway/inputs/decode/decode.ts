@@ -14,6 +14,8 @@ const NOTHING = { device: '', values: [], problems: [], alarm: false };
 const NO_BYTES = Buffer.alloc(0);
 /** Bytes of a message kept in a dead letter. */
 const MAX_KEPT = 4_096;
+/** What an entry costs in memory beyond its text, about, with its copy in the buffer's thread. */
+const ENTRY_OVERHEAD = 256;
 /** Devices whose clock is remembered; the ones longest silent are forgotten beyond it. */
 const MAX_DEVICES = 10_000;
 const MAX_UNITS = 1_000;
@@ -83,24 +85,27 @@ export class Decoder {
     const rules = this.#rules.get(message.source);
     if (rules === undefined || message.forget || message.passing) {
       const submission = this.decode(message, receivedAt, unset);
-      return { id: submission.id, outcome: submit(submission) };
+      return { id: submission.id, outcome: submit(submission), size: sizeOf(submission.entries) };
     }
     const parsed = rules.parse(message);
     const id = deviceId(parsed[0] ?? NOTHING, message);
     if (parsed.length === 0) {
       rules.countIgnored();
-      return { id, outcome: Promise.resolve('stored') };
+      return { id, outcome: Promise.resolve('stored'), size: 0 };
     }
     const readings = parsed.flatMap((one) => this.#drafts(one, message, receivedAt, unset));
+    // One reading that has to wait for another is counted without what it will be then.
+    let size = readings.length * ENTRY_OVERHEAD;
     const outcome = rules.apply(readings, (kept, problems) => {
       const entries = kept.map((reading) => this.#entry(reading, receivedAt));
       for (const problem of [...parsed.flatMap((one) => one.problems), ...problems]) {
         this.#reject(problem, message, receivedAt, entries);
       }
+      size += sizeOf(entries);
       // Dropped or not, a message that can be sent again must be known again.
       return entries.length === 0 && id === undefined ? Promise.resolve('stored') : submit(withId(entries, id));
     });
-    return { id, outcome };
+    return { id, outcome, size };
   }
 
   /** The device's own id of a message. */
@@ -224,6 +229,12 @@ export class Decoder {
     }
     return known;
   }
+}
+
+function sizeOf(entries: readonly Entry[]): number {
+  let size = 0;
+  for (const { value } of entries) size += value.length + ENTRY_OVERHEAD;
+  return size;
 }
 
 function withId(entries: Entry[], id: DeviceId | undefined): Submission {

@@ -7,8 +7,8 @@ import { ackOf, bytesOfAcks, MAX_PACKET, PUBACK, PUBCOMP, PUBREC, type Publish }
  * unacknowledged messages while they come live. So few that the nursery for short-lived objects holds them.
  */
 const MAX_WAITING_BYTES = 2 * 1_024 * 1_024;
-/** What a message costs in memory beyond its bytes, about. */
-const OVERHEAD = 2_048;
+/** What a message costs in memory beyond its bytes and what becomes of them, about. */
+const OVERHEAD = 1_536;
 /** Bytes kept of a message that is too large: as many as a dead letter holds. */
 const KEPT_OF_TOO_LARGE = 4_096;
 
@@ -37,7 +37,7 @@ export interface Counts {
 class Open implements Waiter {
   readonly ack: number;
   readonly qos: 0 | 1 | 2;
-  readonly cost: number;
+  cost: number;
   isFrame = false;
   settled = false;
   readonly #told: ((open: Open, outcome: Outcome) => void) | undefined;
@@ -148,7 +148,9 @@ export class Delivery {
     const ack = qos === 0 ? 0 : ackOf(qos === 1 ? PUBACK : PUBREC, packetId);
     const open = new Open(ack, qos, costOf(packet), this.#settle);
     if (qos > 0) this.#open.push(open);
-    const { id, outcome } = this.#receive(packet, size);
+    const { id, outcome, size: made } = this.#receive(packet, size);
+    open.cost += made;
+    this.#hold(made);
     if (id?.kind === 'frame') {
       open.isFrame = true;
       this.#frames++;

@@ -39,10 +39,12 @@ interface Side {
   readonly outcomes?: Promise<Outcome>[];
   readonly accepts?: () => Promise<boolean>;
   readonly id?: () => DeviceId;
+  /** What each message takes once it is decoded. */
+  readonly size?: number;
   readonly keepAliveSeconds?: number;
 }
 
-async function open(answer: Answer, { outcomes = [], accepts, id, keepAliveSeconds = 1 }: Side = {}) {
+async function open(answer: Answer, { outcomes = [], accepts, id, size = 0, keepAliveSeconds = 1 }: Side = {}) {
   const packets: Packet[] = [];
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -70,7 +72,7 @@ async function open(answer: Answer, { outcomes = [], accepts, id, keepAliveSecon
   });
   const receive = (its: Message) => {
     messages.push(its);
-    return { id: id?.(), outcome: outcomes.shift() ?? Promise.resolve<Outcome>('stored') };
+    return { id: id?.(), outcome: outcomes.shift() ?? Promise.resolve<Outcome>('stored'), size };
   };
   await input.start(Object.assign(receive, accepts && { accepts }));
   closers.push(() => {
@@ -244,4 +246,24 @@ test('a broker that sends without end is not read faster than the disk takes it'
   expect(messages.length).toBeLessThan(12_000);
   disk.resolve('stored');
   await vi.waitFor(() => expect(input.status().messages).toBe(sent));
+});
+
+test('messages that become much more than they were are not taken faster than the disk takes what becomes of them', async () => {
+  const disk = Promise.withResolvers<Outcome>();
+  const sent = 60;
+  const batch = { cmd: 'publish', topic: 'd/x', payload: Buffer.alloc(60_000, '1\n'), qos: 0, dup: false } as const;
+  const flood = mqtt.generate({ ...batch, retain: false }, { protocolVersion: 5 });
+  const { input, messages } = await open(
+    (packet, socket, connection) => {
+      polite(packet, socket, connection);
+      if (packet.cmd === 'subscribe') socket.write(Buffer.concat(Array<Buffer>(sent).fill(flood)));
+    },
+    { outcomes: Array.from({ length: sent }, () => disk.promise), size: 6_000_000, keepAliveSeconds: 60 },
+  );
+  await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  // What came in chunks that were read already.
+  expect(messages.length).toBeLessThan(6);
+  disk.resolve('stored');
+  await vi.waitFor(() => expect(input.status().messages).toBe(sent), { timeout: 30_000 });
 });

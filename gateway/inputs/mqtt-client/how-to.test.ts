@@ -48,7 +48,7 @@ test.skipIf(findMosquitto('mosquitto_pub') === undefined)('the page on a broker 
   const messages: Message[] = [];
   await input.start((message) => {
     messages.push(message);
-    return { id: undefined, outcome: Promise.resolve('stored') };
+    return { id: undefined, outcome: Promise.resolve('stored'), size: 0 };
   });
   const patience = { timeout: 20_000 };
   await vi.waitFor(() => expect(input.status().state).toBe('ok'), patience);

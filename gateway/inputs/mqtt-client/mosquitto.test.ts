@@ -59,7 +59,7 @@ async function gateway(mosquitto: Mosquitto, options: Partial<MqttClientOptions>
   });
   await input.start(({ topic, payload }: Message) => {
     if (outcome.now !== 'refused') messages.push(`${topic} ${payload}`);
-    return { id: undefined, outcome: Promise.resolve(outcome.now) };
+    return { id: undefined, outcome: Promise.resolve(outcome.now), size: 0 };
   });
   closers.push(() => input.close());
   const reached = (state: string) => vi.waitFor(() => expect(input.status().state).toBe(state), PATIENCE);

@@ -10,10 +10,14 @@ import { type BrokerMemory, boundMemory } from './memory.ts';
 import { PacketError, type Publish } from './packets.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Messages of all devices that wait for the disk at a time. */
-const MAX_WAITING = 1_000;
-/** QoS 2 messages of all devices that are not released: as many as the buffer remembers. A device may have all its 65,535, as after an outage. */
-const MAX_UNRELEASED = 131_072;
+/** Of all devices together. */
+const FLOW = {
+  messages: 1_000,
+  // Small messages never come to so much. Large ones would, by far: 64 KiB of line protocol are a thousand readings, and as many of CSV can be 32,000.
+  bytes: 4 * 1_024 * 1_024,
+  // As many as the buffer remembers. A device may have all its 65,535, as after an outage.
+  unreleased: 131_072,
+};
 /** A device that connects has this long to say who it is. */
 const CONNECT_WITHIN_MS = 10_000;
 const SILENCE_CHECK_MS = 1_000;
@@ -57,7 +61,7 @@ export class Broker {
   readonly #aedes: Aedes;
   readonly #hooks: BrokerHooks;
   readonly #sessions: Sessions;
-  readonly #flow = new Flow(MAX_WAITING, MAX_UNRELEASED);
+  readonly #flow = new Flow(FLOW);
   readonly #connections = new Set<DeviceConnection>();
   readonly #ofClient = new WeakMap<Client, DeviceConnection>();
   readonly #byId = new Map<string, DeviceConnection>();

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { FRAME_WINDOW, type Outcome, type Waiter, whenSettled } from '../../buffer/index.ts';
+import type { Receipt } from '../input.ts';
 import type { Access } from './access.ts';
 import type { Flow, Flowing } from './flow.ts';
 import {
@@ -28,10 +29,13 @@ const FIRST_BYTE = 0x10;
 /** What acknowledges a message of each QoS. */
 const ACKS = [0, PUBACK, PUBREC] as const;
 
+/** A message that was handed over; `size` as in a receipt. */
+export type Taken = Pick<Receipt, 'outcome' | 'size'>;
+
 /** Who decides what becomes of a device's messages. */
 export interface ConnectionOwner {
-  /** The message is acknowledged when this resolves to `stored` or `duplicate`; on `refused` the connection is closed. */
-  publish(connection: DeviceConnection, message: Publish): PromiseLike<Outcome>;
+  /** The message is acknowledged when its outcome is `stored` or `duplicate`; on `refused` the connection is closed. */
+  publish(connection: DeviceConnection, message: Publish): Taken;
   /** A message of this QoS was refused. */
   refused(qos: 0 | 1 | 2): void;
   /** The device will not send the QoS 2 message with this id again. */
@@ -44,13 +48,16 @@ export interface ConnectionOwner {
 class Pending implements Waiter {
   readonly type: number;
   readonly packetId: number;
+  /** Bytes of memory that it takes until it is settled. */
+  readonly size: number;
   settled = false;
   readonly #told: (pending: Pending, outcome: Outcome) => void;
 
   /** `settled` is told when its outcome is known. */
-  constructor(type: number, packetId: number, settled: (pending: Pending, outcome: Outcome) => void) {
+  constructor(type: number, packetId: number, size: number, settled: (pending: Pending, outcome: Outcome) => void) {
     this.type = type;
     this.packetId = packetId;
+    this.size = size;
     this.#told = settled;
   }
 
@@ -232,7 +239,7 @@ export class DeviceConnection implements Flowing {
 
   #release(packetId: number): void {
     if (this.#unreleased.delete(packetId)) this.#flow.letGo(1);
-    this.#settle(this.#owner.release(this, packetId), PUBCOMP, packetId);
+    this.#settle(this.#owner.release(this, packetId), PUBCOMP, packetId, 0);
   }
 
   /** @throws PacketError */
@@ -243,25 +250,26 @@ export class DeviceConnection implements Flowing {
       // A repeat of what is still on its way: one answer is enough.
       if (acknowledged === false) return;
       if (acknowledged === true) {
-        this.#settle(Promise.resolve('duplicate'), PUBREC, packetId);
+        this.#settle(Promise.resolve('duplicate'), PUBREC, packetId, 0);
         return;
       }
       if (!this.#flow.hold())
         throw new PacketError('PACKET_MALFORMED', 'more QoS 2 messages without a PUBREL than fit');
       this.#unreleased.set(packetId, false);
     }
-    this.#settle(this.#owner.publish(this, message), ACKS[qos], packetId);
+    const { outcome, size } = this.#owner.publish(this, message);
+    this.#settle(outcome, ACKS[qos], packetId, message.payload.length + size);
   }
 
-  #settle(outcome: PromiseLike<Outcome>, type: number, packetId: number): void {
-    const pending = new Pending(type, packetId, this.#onSettled);
+  #settle(outcome: PromiseLike<Outcome>, type: number, packetId: number, size: number): void {
+    const pending = new Pending(type, packetId, size, this.#onSettled);
     this.#pending.push(pending);
-    this.#flow.taken();
+    this.#flow.taken(size);
     whenSettled(outcome, pending);
   }
 
-  readonly #onSettled = ({ type }: Pending, outcome: Outcome): void => {
-    this.#flow.settled(this);
+  readonly #onSettled = ({ type, size }: Pending, outcome: Outcome): void => {
+    this.#flow.settled(this, size);
     if (outcome === 'refused') this.#refused(type);
     else this.#answer();
   };

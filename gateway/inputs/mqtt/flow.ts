@@ -6,27 +6,35 @@ export interface Flowing {
   resume(): void;
 }
 
+export interface FlowLimits {
+  /** Messages that wait for the disk at a time. */
+  readonly messages: number;
+  /** Bytes of memory that they may take; the last one may go beyond it. */
+  readonly bytes: number;
+  /** QoS 2 messages that their devices have not released. */
+  readonly unreleased: number;
+}
+
 /**
  * Messages of all connections that wait for the disk: each costs memory, so there is an end to them, and beyond it nothing more is taken off the
  * wire. Acknowledgements that one commit sets free go out together, one write for each connection.
  */
 export class Flow {
-  readonly #limit: number;
-  readonly #mostUnreleased: number;
+  readonly #limits: FlowLimits;
   readonly #settled = new Set<Flowing>();
   readonly #blocked = new Set<Flowing>();
   #waiting = 0;
+  #bytes = 0;
   #unreleased = 0;
 
-  /** `mostUnreleased`: QoS 2 messages of all connections that their devices have not released. */
-  constructor(limit: number, mostUnreleased: number) {
-    this.#limit = limit;
-    this.#mostUnreleased = mostUnreleased;
+  /** `limits`: of all connections together. */
+  constructor(limits: FlowLimits) {
+    this.#limits = limits;
   }
 
   /** One more QoS 2 message that is not released; false where there are too many. */
   hold(): boolean {
-    if (this.#unreleased >= this.#mostUnreleased) return false;
+    if (this.#unreleased >= this.#limits.unreleased) return false;
     this.#unreleased++;
     return true;
   }
@@ -36,15 +44,18 @@ export class Flow {
   }
 
   get hasRoom(): boolean {
-    return this.#waiting < this.#limit;
+    return this.#waiting < this.#limits.messages && this.#bytes < this.#limits.bytes;
   }
 
-  taken(): void {
+  /** One more message waits; it takes so many bytes of memory until it is settled. */
+  taken(bytes: number): void {
     this.#waiting++;
+    this.#bytes += bytes;
   }
 
-  settled(connection: Flowing): void {
+  settled(connection: Flowing, bytes: number): void {
     this.#waiting--;
+    this.#bytes -= bytes;
     // The outcomes of a commit are settled in one go: this runs when they all are.
     if (this.#settled.size === 0) process.nextTick(() => this.#flush());
     this.#settled.add(connection);

@@ -2,11 +2,11 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import { HeadwaterError } from '../../../contract/index.ts';
 import type { Outcome } from '../../buffer/index.ts';
-import { handOver, type Input, type InputStatus, type Message, type Receive } from '../input.ts';
+import { handOver, type Input, type InputStatus, type Message, type Receipt, type Receive } from '../input.ts';
 import { type Access, accessAgain, certificateName, logIn, type Rights } from './access.ts';
 import type { Accounts } from './accounts.ts';
 import { Broker, type BrokerHooks, type Login } from './broker.ts';
-import type { DeviceConnection } from './connection.ts';
+import type { DeviceConnection, Taken } from './connection.ts';
 import { TopicRules } from './filters.ts';
 import type { Publish } from './packets.ts';
 import { Refusing } from './refusing.ts';
@@ -64,9 +64,9 @@ export function mqttInput(initial: MqttOptions): MqttInput {
   const onClientError = (client: string, error: Error) => options.onClientError?.(client, error);
 
   function hooksFor(receive: Receive): BrokerHooks {
-    const hand = (message: Message): PromiseLike<Outcome> => handOver(receive, message).outcome;
+    const hand = (message: Message): Receipt => handOver(receive, message);
 
-    function publish(connection: DeviceConnection, message: Publish): PromiseLike<Outcome> {
+    function publish(connection: DeviceConnection, message: Publish): Taken {
       const { topic, payload, qos, packetId, dup } = message;
       const { clientId, persistent, access } = connection;
       counts.messages++;
@@ -77,9 +77,9 @@ export function mqttInput(initial: MqttOptions): MqttInput {
         const reason = `${who(connection)} may not publish to this topic`;
         return hand({ source, sender, topic, payload, packet, problem: { code: 'TOPIC_FORBIDDEN', reason } });
       }
-      if (!local.isEmpty && local.allows(topic)) return passOn(connection, message);
-      const outcome = hand({ source, sender, topic, payload, packet });
-      return broker!.hasSubscribers ? deliverStored(outcome, message) : outcome;
+      if (!local.isEmpty && local.allows(topic)) return { outcome: passOn(connection, message), size: 0 };
+      const taken = hand({ source, sender, topic, payload, packet });
+      return broker!.hasSubscribers ? { ...taken, outcome: deliverStored(taken.outcome, message) } : taken;
     }
 
     async function deliverStored(outcome: PromiseLike<Outcome>, message: Publish): Promise<Outcome> {
@@ -95,8 +95,9 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       const { qos, packetId, dup } = message;
       if (qos === 2 && packetId !== 0 && persistent) {
         const packet = { client, packetId, dup, once: true };
-        const outcome = await hand({ source, topic: message.topic, payload: NOTHING, packet, passing: true });
-        if (outcome !== 'stored') return outcome;
+        const { outcome } = hand({ source, topic: message.topic, payload: NOTHING, packet, passing: true });
+        const its = await outcome;
+        if (its !== 'stored') return its;
       }
       await broker!.deliver(message);
       return 'stored';
@@ -113,18 +114,19 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       release({ clientId: client, persistent }, packetId) {
         // Without a lasting session nothing was remembered that would have to be forgotten.
         if (!persistent) return Promise.resolve('stored');
-        return hand({ source, payload: NOTHING, forget: { client, packetId } });
+        return hand({ source, payload: NOTHING, forget: { client, packetId } }).outcome;
       },
-      forget: (client) => hand({ source, payload: NOTHING, forget: { client } }),
+      forget: (client) => hand({ source, payload: NOTHING, forget: { client } }).outcome,
       broken(connection, { code, message }, bytes) {
         counts.unreadable++;
         const reason = `${who(connection)} sent ${message}`;
         const sender = connection.access?.username ?? connection.clientId;
-        void hand({ source, sender, payload: bytes, problem: { code, reason } });
+        hand({ source, sender, payload: bytes, problem: { code, reason } });
         onClientError(connection.clientId, new Error(reason));
       },
       will(connection, message) {
-        void publish(connection, message).then((outcome) => outcome === 'refused' && refused(0));
+        const { outcome } = publish(connection, message);
+        void outcome.then((its) => its === 'refused' && refused(0));
       },
       refused,
       logIn: (login) => (refusing.isOn ? Promise.resolve(3) : admit(login)),

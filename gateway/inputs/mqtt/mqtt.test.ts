@@ -49,7 +49,7 @@ test('acknowledges in the order of the messages, whatever the order in which the
   const { raw } = await open({}, () => {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     held.push(resolve);
-    return { id: undefined, outcome: promise };
+    return { id: undefined, outcome: promise, size: 0 };
   });
   const client = await raw();
   await client.connect({ clientId: 'c' });
@@ -93,7 +93,7 @@ test('many messages of many clients at once are all acknowledged', async () => {
   const { device, messages } = await open({}, () => {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     waiting.push(() => resolve('stored'));
-    return { id: undefined, outcome: promise };
+    return { id: undefined, outcome: promise, size: 0 };
   });
   const commits = setInterval(() => waiting.splice(0).map((settle) => settle()), 5);
   onEnd(() => clearInterval(commits));

@@ -13,7 +13,7 @@ const { open } = testBrokers();
 async function openFull() {
   let accepted = false;
   const outcome = (): Promise<Outcome> => Promise.resolve(accepted ? 'stored' : 'refused');
-  const receive = Object.assign(() => ({ id: undefined, outcome: outcome() }), {
+  const receive = Object.assign(() => ({ id: undefined, outcome: outcome(), size: 0 }), {
     accepts: () => Promise.resolve(accepted),
   });
   const broker = await open({}, receive);
@@ -51,7 +51,7 @@ test('with a real buffer: refused until it has fallen below its low-water mark, 
     const decoder = new Decoder({ gateway: 'gw', site: 's' });
     const receive = (message: Message) => {
       const submission = decoder.decode(message, Date.now());
-      return { id: submission.id, outcome: buffer.submit(submission) };
+      return { id: submission.id, outcome: buffer.submit(submission), size: 0 };
     };
     const accepts = async () => (await buffer.status()).problem === null;
     const { device, input } = await open({}, Object.assign(receive, { accepts }));

@@ -40,7 +40,7 @@ export function testBrokers(): {
       messages.push(message);
       const submission = decoder.decode(message, Date.now());
       submissions.push(submission);
-      return given?.(message) ?? { id: submission.id, outcome: Promise.resolve(outcomes.shift() ?? 'stored') };
+      return given?.(message) ?? { id: submission.id, outcome: Promise.resolve(outcomes.shift() ?? 'stored'), size: 0 };
     };
     await input.start(Object.assign(receive, given?.accepts && { accepts: given.accepts }));
     closers.push(() => input.close());

@@ -37,6 +37,7 @@ const missing = TOOLS.filter((name) => !has(name));
 /** Whether a disk in a file can be mounted here. */
 const mounts = process.getuid?.() === 0 && ['losetup', 'mkfs.ext4'].every(has) && existsSync('/dev/loop-control');
 const CMDLINE = 'console=tty1 root=PARTUUID=1-02 rootwait\n';
+const CONFIG = '# Run in 64-bit mode\narm_64bit=1\nauto_initramfs=1\n';
 const MIB = 2 ** 20;
 
 let dir: string;
@@ -56,7 +57,7 @@ function card(userData?: string): BootPartition {
   const folder = join(dir, 'bootfs');
   mkdirSync(folder);
   writeFileSync(join(folder, 'cmdline.txt'), CMDLINE);
-  writeFileSync(join(folder, 'config.txt'), 'arm_64bit=1\n');
+  writeFileSync(join(folder, 'config.txt'), CONFIG);
   if (userData !== undefined) writeFileSync(join(folder, 'user-data'), userData);
   return mountedPartition(folder);
 }
@@ -124,6 +125,15 @@ describe('a mounted boot partition', () => {
     expect(spawnSync('ls', ['-A', photos], { encoding: 'utf8' }).stdout).toBe('');
   });
 
+  test('of Debian 11, where the script would not be found at each boot, is refused', async () => {
+    const boot = card();
+    writeFileSync(join(dir, 'bootfs/config.txt'), '#auto_initramfs=1\narm_64bit=1\n');
+    await expect(write(boot)).rejects.toThrow(
+      expect.objectContaining({ message: expect.stringContaining('Debian 12') }),
+    );
+    expect(spawnSync('ls', [join(dir, 'bootfs')], { encoding: 'utf8' }).stdout).toBe('cmdline.txt\nconfig.txt\n');
+  });
+
   test('that loses what it is given is told of', async () => {
     const boot = card();
     const worn = { ...boot, read: (path: string) => (path.endsWith('.deb') ? Buffer.alloc(9) : boot.read(path)) };
@@ -139,7 +149,8 @@ describe('a mounted boot partition', () => {
     execFileSync('mkfs.ext4', ['-q', '-F', disk], { env });
     execFileSync('mount', ['-o', 'loop', disk, folder], { env });
     try {
-      for (const name of ['cmdline.txt', 'config.txt']) writeFileSync(join(folder, name), CMDLINE);
+      writeFileSync(join(folder, 'cmdline.txt'), CMDLINE);
+      writeFileSync(join(folder, 'config.txt'), CONFIG);
       const boot = mountedPartition(folder);
       const worn: BootPartition = {
         ...boot,
@@ -219,7 +230,7 @@ describe.skipIf(missing.length > 0)(
       tool('sfdisk', [file], `label: ${label}\nstart=8192, size=131072, type=${type}\nstart=139264, size=40960\n`);
       tool('mkfs.vfat', ['-F', '32', '-S', '512', '--offset', '8192', file, '65536']);
       tool('mcopy', ['-i', `${file}@@4M`, '-', '::/cmdline.txt'], CMDLINE);
-      tool('mcopy', ['-i', `${file}@@4M`, '-', '::/config.txt'], 'arm_64bit=1\n');
+      tool('mcopy', ['-i', `${file}@@4M`, '-', '::/config.txt'], CONFIG);
       return file;
     }
 

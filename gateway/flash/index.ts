@@ -29,14 +29,22 @@ export interface FlashOptions {
  * Puts a gateway on the boot partition of a Raspberry Pi OS: the package, the configuration with its secrets, and what installs them at the first
  * boot. Everything is read back and compared. Doing it again replaces what was there.
  *
- * @throws HeadwaterError `FLASH_IMAGE` where it is no Raspberry Pi OS, `FLASH_WRITE`, `FLASH_VERIFY`
+ * @throws HeadwaterError `FLASH_IMAGE` where it is no Raspberry Pi OS or one that is too old, `FLASH_WRITE`, `FLASH_VERIFY`
  */
 export async function flash({ boot, deb, files, machine, onProgress }: FlashOptions): Promise<void> {
   const cmdline = boot.read(CMDLINE);
-  if (cmdline === undefined || boot.read('config.txt') === undefined) {
+  const config = boot.read('config.txt')?.toString();
+  if (cmdline === undefined || config === undefined) {
     throw new HeadwaterError(
       'FLASH_IMAGE',
       `${boot.name} is no boot partition of Raspberry Pi OS: it has no ${CMDLINE} and config.txt`,
+    );
+  }
+  // Every image has this line since Debian 12. Before, the boot partition was at /boot: the script would not be found, again at each boot.
+  if (!/^\s*auto_initramfs\s*=\s*1\b/m.test(config)) {
+    throw new HeadwaterError(
+      'FLASH_IMAGE',
+      `${boot.name} is of a Raspberry Pi OS before Debian 12: its config.txt has no line auto_initramfs=1. Write a newer one to it.`,
     );
   }
   const put = async (path: string, content: Buffer) => {

@@ -63,7 +63,7 @@ http: { port: 8790 }
     function flashed(name: string, more: Record<string, string> = {}): string {
       const boot = join(dir, name);
       mkdirSync(boot);
-      const found = { 'cmdline.txt': CMDLINE, 'config.txt': 'arm_64bit=1\n', ...more };
+      const found = { 'cmdline.txt': CMDLINE, 'config.txt': 'auto_initramfs=1\n', ...more };
       for (const [file, text] of Object.entries(found)) writeFileSync(join(boot, file), text);
       const wifi = [
         '--wifi-ssid',
@@ -142,7 +142,7 @@ http: { port: 8790 }
     /** The script of a card without names or Wi-Fi. */
     function scriptOf(boot: string): Buffer {
       mkdirSync(boot);
-      for (const name of ['cmdline.txt', 'config.txt']) writeFileSync(join(boot, name), 'x\n');
+      for (const name of ['cmdline.txt', 'config.txt']) writeFileSync(join(boot, name), 'auto_initramfs=1\n');
       headwater(['--boot', boot, '--config', join(dir, 'mine.yaml'), '--package', built.deb]);
       return readFileSync(join(boot, 'headwater/first-boot.sh'));
     }

@@ -90,16 +90,17 @@ export function describeInput(name: string, open: () => Promise<TestWay>): void 
       expect(device.acknowledged() ?? 0).toBe(0);
     });
 
-    test('makes a dead letter of a message at which the gateway stumbles, and acknowledges that', async () => {
-      const { device, messages, answer, stumble } = await connected();
-      // The host sends by itself, and nothing that could be wrong.
-      if (name === 'host') return;
-      stumble();
-      await device.send();
-      await vi.waitFor(() => expect(messages.map(({ problem }) => problem?.code)).toEqual(['NOT_UNDERSTOOD']));
-      answer('stored');
-      await vi.waitFor(() => expect(device.acknowledged()).toBe(1));
-    });
+    // The host sends by itself, and nothing that could be wrong.
+    if (name !== 'host') {
+      test('makes a dead letter of a message at which the gateway stumbles, and acknowledges that', async () => {
+        const { device, messages, answer, stumble } = await connected();
+        stumble();
+        await device.send();
+        await vi.waitFor(() => expect(messages.map(({ problem }) => problem?.code)).toEqual(['NOT_UNDERSTOOD']));
+        answer('stored');
+        await vi.waitFor(() => expect(device.acknowledged()).toBe(1));
+      });
+    }
 
     test('gives its source with every message', async () => {
       const { device, messages, input } = await connected();

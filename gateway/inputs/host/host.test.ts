@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { METRICS } from '../../../contract/index.ts';
-import { readHost } from './input.ts';
+import { hostInput, readHost } from './input.ts';
 
 test('tells load, memory and disk of this machine, each within its metric’s range', async () => {
   const values = await readHost(tmpdir());
@@ -10,4 +10,11 @@ test('tells load, memory and disk of this machine, each within its metric’s ra
     expect(value).toBeGreaterThanOrEqual(METRICS[metric]!.min);
     expect(value).toBeLessThanOrEqual(METRICS[metric]!.max);
   }
+});
+
+test('counts what a full buffer refuses as lost: it is kept nowhere else', async () => {
+  const input = hostInput({ device: 'gw-host', everyMs: 20, diskDir: tmpdir() });
+  await input.start(() => ({ id: undefined, outcome: Promise.resolve('refused') }));
+  await vi.waitFor(() => expect(input.status().lost).toBeGreaterThan(1));
+  await input.close();
 });

@@ -7,7 +7,7 @@ export const clock = z
       .enum(['synchronized', 'always'])
       .default('synchronized')
       .describe(
-        'When this machine’s clock is taken to be right: `synchronized`, once a time service has set it since the machine was started or a clock with a battery shows the same time; `always`, from the start. Where there is neither, or no systemd to tell, it is always taken to be right.',
+        'When this machine’s clock is taken to be right: `synchronized`, once a time service has set it since the machine was started, or two minutes after that where a clock with a battery shows the same time or no such service runs; `always`, from the start, as it is where there is no systemd to tell.',
       ),
     holdAtMost: duration
       .pipe(z.number().max(30 * 86_400_000, 'must be at most 30d'))

@@ -54,6 +54,8 @@ test.each([
   tells('NTP=yes\\nNTPSynchronized=no\\n');
   file('sys/class/rtc/rtc0/since_epoch', `${Math.round((Date.now() - behind) / 1_000)}\n`);
   expect(await ask()).toBe(synchronized);
+  // A service is given the time to correct it.
+  expect(await ask(MINUTE)).toBe(false);
 });
 
 test.each([

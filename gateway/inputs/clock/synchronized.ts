@@ -12,8 +12,8 @@ const run = promisify(execFile);
 const TIMEOUT_MS = 5_000;
 /** A clock that was set from the battery's one keeps as close to it. */
 const BATTERY_WITHIN_MS = 60_000;
-/** So long after the machine's start, a time service that is not running will not be. */
-const SERVICES_START_WITHIN_MS = 120_000;
+/** So long after the machine's start, a time service that is not running will not be, and one that reaches a server has set the clock. */
+const SERVICES_ACT_WITHIN_MS = 120_000;
 
 export interface Machine {
   /** Where its files are. */
@@ -29,10 +29,10 @@ export async function isSynchronized(
   // Another system than Linux with systemd: a laptop, a container. There is nobody to ask.
   if (!existsSync(join(root, 'run/systemd/system'))) return true;
   if (existsSync(join(root, 'run/systemd/timesync/synchronized'))) return true;
-  if (await agreesWithBattery(root)) return true;
   const { NTP, NTPSynchronized } = await timeServices(timedatectl);
   if (NTPSynchronized === 'yes') return true;
-  return NTP !== 'yes' && uptimeMs >= SERVICES_START_WITHIN_MS;
+  // A clock with a battery may be wrong too, so a service goes first where it can.
+  return uptimeMs >= SERVICES_ACT_WITHIN_MS && (NTP !== 'yes' || (await agreesWithBattery(root)));
 }
 
 /** Whether a clock with a battery shows the same time. Without its battery it starts from nothing, so it does not. */

@@ -14,7 +14,7 @@ test('tells load, memory and disk of this machine, each within its metric’s ra
 
 test('counts what a full buffer refuses as lost: it is kept nowhere else', async () => {
   const input = hostInput({ device: 'gw-host', everyMs: 20, diskDir: tmpdir() });
-  await input.start(() => ({ id: undefined, outcome: Promise.resolve('refused') }));
+  await input.start(() => ({ id: undefined, outcome: Promise.resolve('refused'), size: 1 }));
   await vi.waitFor(() => expect(input.status().lost).toBeGreaterThan(1));
   await input.close();
 });

@@ -36,7 +36,7 @@
 #ifndef FRAMES_KEPT
 #define FRAMES_KEPT 32
 #endif
-/* A gateway takes a frame that is so many numbers older than the newest for a repeat. */
+/* Early gateways take a frame that is so many numbers older than the newest for a repeat. */
 #define FRAMES_REACH 512
 
 #endif

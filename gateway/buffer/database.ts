@@ -3,12 +3,12 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { type Evicted, HeadwaterError } from '../../contract/index.ts';
 import { type Epoch, newEpoch } from './epochs.ts';
-import { migrateFrames } from './frames.ts';
+import { FRAMES, migrateFrames } from './frames.ts';
 import { migratePackets, PACKETS } from './packets.ts';
 import { KINDS } from './protocol.ts';
 
 export const PAGE_BYTES = 4096;
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 
 /** The one row of table `state`, as JSON: written by every commit, so it is always that of the records beside it. Arrays go by lane. */
 export interface State {
@@ -120,10 +120,7 @@ export function createTables(db: DatabaseSync, state: State): void {
   db.exec(`
     BEGIN IMMEDIATE;
     CREATE TABLE records (id INTEGER PRIMARY KEY, kind INTEGER, ts INTEGER, stored INTEGER, value TEXT);
-    CREATE TABLE frames (
-      device TEXT, boot TEXT, highest INTEGER, seen BLOB, used INTEGER,
-      PRIMARY KEY (device, boot)
-    ) WITHOUT ROWID;
+    ${FRAMES}
     ${PACKETS}
     ${INBOUND}
     CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT);
@@ -188,11 +185,10 @@ function headsOf(db: DatabaseSync, { last }: State): State['released'] {
   }) as State['released'];
 }
 
-/** From layout 1: the memory of QoS 2, a wider window of frames, and a checksum of the state. */
+/** From layout 1: the memory of QoS 2, and a checksum of the state. */
 function migrate(db: DatabaseSync): void {
   db.exec(`BEGIN IMMEDIATE; ${INBOUND}`);
   try {
-    migrateFrames(db);
     const { json } = db.prepare('SELECT json FROM state').get() ?? {};
     if (typeof json === 'string') db.prepare('UPDATE state SET json = ?').run(withChecksum(json));
     db.exec('PRAGMA user_version = 2; COMMIT;');
@@ -202,12 +198,14 @@ function migrate(db: DatabaseSync): void {
   }
 }
 
-/** Brings the tables of a sound database to today's layout: from layout 2, the memory of packet ids. */
+/** Brings the tables of a sound database to today's layout: from layout 2, the memory of packet ids; from layout 3, that of frames. */
 export function bringUpToDate(db: DatabaseSync): void {
-  if (db.prepare('PRAGMA user_version').get()!.user_version === SCHEMA_VERSION) return;
+  const version = db.prepare('PRAGMA user_version').get()!.user_version as number;
+  if (version === SCHEMA_VERSION) return;
   db.exec('BEGIN IMMEDIATE');
   try {
-    migratePackets(db);
+    if (version < 3) migratePackets(db);
+    migrateFrames(db);
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');

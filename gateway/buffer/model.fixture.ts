@@ -1,7 +1,6 @@
 import { expect } from 'vitest';
 import { type Evicted, LANES } from '../../contract/index.ts';
 import { endOf, readState, rowOf, sequenceOf } from './database.ts';
-import { FRAME_WINDOW } from './frames.ts';
 import { KINDS } from './protocol.ts';
 import { open, Store } from './store.ts';
 import { crash, type Folder, optionsFor, outcomesOf } from './testing.ts';
@@ -40,7 +39,7 @@ export class ModelledBuffer {
   readonly #given: Given[][] = [[], [], []];
   readonly #released = [0, 0, 0];
   #handedOut = [0, 0, 0];
-  readonly #frames = new Map<string, { highest: number; readonly seen: Set<number> }>();
+  readonly #frames = new Map<string, Set<number>>();
   readonly #inbound = new Set<string>();
   #acknowledged = 0;
   /** The age of the buffer, by the rule of ages.ts: now, and as it was written with the last commit. */
@@ -229,17 +228,13 @@ export class ModelledBuffer {
   #knows(id: DeviceId): boolean {
     if (id.kind === 'inbound') return this.#inbound.has(`${id.client}/${id.packetId}`);
     if (id.kind === 'packet') return false;
-    const frames = this.#frames.get(id.device);
-    return frames !== undefined && (frames.seen.has(id.number) || id.number <= frames.highest - FRAME_WINDOW);
+    return this.#frames.get(id.device)?.has(id.number) ?? false;
   }
 
   #remember(id: DeviceId): void {
     if (id.kind === 'inbound') this.#inbound.add(`${id.client}/${id.packetId}`);
     if (id.kind !== 'frame') return;
-    const frames = this.#frames.get(id.device) ?? { highest: 0, seen: new Set() };
-    frames.highest = Math.max(frames.highest, id.number);
-    frames.seen.add(id.number);
-    this.#frames.set(id.device, frames);
+    this.#frames.set(id.device, (this.#frames.get(id.device) ?? new Set()).add(id.number));
   }
 
   #forget(client: string, packetId: number | undefined): void {

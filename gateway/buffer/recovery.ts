@@ -110,7 +110,7 @@ function openSound(path: string, walLimit: number, now: number): { db: DatabaseS
     if (found) {
       bringUpToDate(db);
       db.prepare('SELECT id, kind, ts, stored, value FROM records');
-      db.prepare('SELECT device, boot, highest, seen, used FROM frames');
+      db.prepare('SELECT device, boot, seen, used FROM frames');
       db.prepare('SELECT at, client, messages FROM packets');
       db.prepare('SELECT at, client, packet FROM inbound');
       for (const table of ID_TABLES) {

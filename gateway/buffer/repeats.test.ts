@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createTables, newState } from './database.ts';
-import { FRAME_WINDOW } from './frames.ts';
+import { MOST_RUNS } from './frames.ts';
 import { Repeats } from './repeats.ts';
 import { frame, inbound } from './testing.ts';
 
@@ -12,32 +12,88 @@ function memory(): DatabaseSync {
   return db;
 }
 
-const limits = { boots: 3, clients: 4, packets: 64 };
+const limits = { boots: 3, runs: 100, clients: 4, packets: 64 };
 const rows = (db: DatabaseSync, table: string) => db.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n;
 
-test('frames are known exactly within the window up to the highest, and also after loading', () => {
+test('numbers are known exactly, whatever their order and the leaps between them, and also after loading', () => {
+  const steps = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 3_000 }), fc.nat({ max: 2 ** 52 }));
   fc.assert(
-    fc.property(
-      fc.array(fc.integer({ min: 1, max: 5 * FRAME_WINDOW }), { maxLength: 200 }),
-      fc.nat({ max: 2 ** 40 }),
-      (steps, base) => {
-        const numbers = steps.map((step) => base + step);
-        const db = memory();
-        let repeats = new Repeats(db);
-        const seen = new Set<number>();
-        let highest = 0;
-        for (const number of numbers) {
-          const expected = seen.has(number) || (highest > 0 && number <= highest - FRAME_WINDOW);
-          expect(repeats.isRepeat(frame(number))).toBe(expected);
-          if (!expected) repeats.remember(frame(number));
-          seen.add(number);
-          highest = Math.max(highest, number);
-          repeats.save();
-          if (number % 10 === 0) repeats = new Repeats(db);
+    fc.property(fc.array(steps, { maxLength: MOST_RUNS, size: 'max' }), fc.nat({ max: 2 ** 40 }), (steps, base) => {
+      const db = memory();
+      let repeats = new Repeats(db);
+      const seen = new Set<number>();
+      for (const number of steps.map((step) => base + step)) {
+        expect(repeats.isRepeat(frame(number))).toBe(seen.has(number));
+        if (!seen.has(number)) repeats.remember(frame(number));
+        seen.add(number);
+        repeats.save();
+        if (number % 10 === 0) repeats = new Repeats(db);
+      }
+      for (const number of seen) {
+        expect(repeats.isRepeat(frame(number))).toBe(true);
+        for (const beside of [number - 1, number + 1]) {
+          expect(repeats.isRepeat(frame(beside))).toBe(seen.has(beside));
         }
-      },
-    ),
+      }
+    }),
   );
+});
+
+test('a device that sends what is new first, and then what waited for an hour, has all of it stored, and each repeat known', () => {
+  const db = memory();
+  const repeats = new Repeats(db);
+  const numbers = [
+    ...Array.from({ length: 100 }, (_, at) => 3_600 + at),
+    ...Array.from({ length: 3_599 }, (_, at) => at + 1),
+  ];
+  for (const number of numbers) {
+    expect(repeats.isRepeat(frame(number))).toBe(false);
+    repeats.remember(frame(number));
+  }
+  repeats.save();
+  for (const known of [repeats, new Repeats(db)])
+    expect(numbers.every((number) => known.isRepeat(frame(number)))).toBe(true);
+  expect(db.prepare('SELECT length(seen) AS bytes FROM frames').get()!.bytes).toBeLessThan(8);
+});
+
+test('an absurd number costs what comes after it nothing', () => {
+  const repeats = new Repeats(memory());
+  for (const number of [1, 2, Number.MAX_SAFE_INTEGER, 3, 4]) {
+    expect(repeats.isRepeat(frame(number))).toBe(false);
+    repeats.remember(frame(number));
+    expect(repeats.isRepeat(frame(number))).toBe(true);
+  }
+});
+
+test('numbers that leap all the time have the lowest forgotten, never what has just come, and nothing unknown counts as a repeat', () => {
+  const db = memory();
+  const repeats = new Repeats(db);
+  for (let number = 10; number <= 10 * MOST_RUNS; number += 10) repeats.remember(frame(number));
+  expect(repeats.isRepeat(frame(10))).toBe(true);
+  repeats.remember(frame(5));
+  expect([5, 10, 20, 15].map((number) => repeats.isRepeat(frame(number)))).toEqual([true, false, true, false]);
+  repeats.remember(frame(10 * MOST_RUNS + 10));
+  expect(repeats.isRepeat(frame(5))).toBe(false);
+  repeats.save();
+  expect(new Repeats(db).isRepeat(frame(20))).toBe(true);
+});
+
+test('where many devices leap, those used longest ago keep only the highest of their numbers', () => {
+  const db = memory();
+  const repeats = new Repeats(db, limits);
+  const each = (boot: string) => {
+    for (let number = 2; number <= 80; number += 2) repeats.remember(frame(number, 'mc', boot));
+    repeats.save();
+  };
+  for (const boot of ['1', '2', '3']) each(boot);
+  for (const known of [repeats, new Repeats(db, limits)]) {
+    const of = (boot: string) => [2, 78, 80].map((number) => known.isRepeat(frame(number, 'mc', boot)));
+    expect(['1', '2', '3'].map(of)).toEqual([
+      [false, false, true],
+      [true, true, true],
+      [true, true, true],
+    ]);
+  }
 });
 
 test('the boots used longest ago are forgotten', () => {

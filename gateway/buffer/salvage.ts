@@ -13,7 +13,7 @@ import {
   sequenceOf,
 } from './database.ts';
 import { newEpoch } from './epochs.ts';
-import { migrateFrames } from './frames.ts';
+import { takeFrames } from './frames.ts';
 import { ID_TABLES, type IdTable, UNSOUND } from './ids.ts';
 import { takePackets } from './packets.ts';
 import { KINDS } from './protocol.ts';
@@ -53,7 +53,6 @@ export function salvage({ damaged: path, aside, walLimit, db, state, now }: Salv
         else renumberLane(damaged, db, state, lane);
       }
       for (const table of ID_TABLES) copyTable(damaged, db, table);
-      migrateFrames(db);
       for (const table of ID_TABLES) db.exec(`DELETE FROM ${table} WHERE ${UNSOUND[table]}`);
     } finally {
       damaged.close();
@@ -237,6 +236,7 @@ function copyTable(from: DatabaseSync, to: DatabaseSync, table: IdTable): void {
     const select = from.prepare(`SELECT * FROM ${table} LIMIT ${MOST_IDS}`);
     const columns = select.columns().length;
     if (table === 'packets' && columns === 4) takePackets(select.iterate(), to);
+    else if (table === 'frames' && columns === 5) takeFrames(select.iterate(), to);
     else {
       const insert = to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
       for (const row of select.iterate()) insert.run(...Object.values(row));

@@ -13,8 +13,7 @@ export interface Entry {
 /**
  * A device's own id of its message, by which its repeats are known: boot id and frame number; the packet id of an MQTT message of QoS 1 (which
  * only means something on a message flagged DUP, and only together with the payload's digest); or that of one of QoS 2, by which the message is
- * known until it is forgotten (see `Submission.forget`). Frames are remembered `FRAME_WINDOW` back from the highest: an older one counts as a
- * repeat, so a device must not have more unacknowledged. See repeats.ts for what is forgotten when.
+ * known until it is forgotten (see `Submission.forget`). See repeats.ts for what is forgotten when.
  */
 export type DeviceId =
   | { readonly kind: 'frame'; readonly device: string; readonly boot: string; readonly number: number }

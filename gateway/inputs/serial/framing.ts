@@ -48,8 +48,8 @@ export function openFraming({ framing, device, csv }: FramingOptions): Framing {
 
 /**
  * Whether the number of a line or frame fits those before it. A wrong one, in a line without a checksum or a frame that passes its own by chance, would
- * make all that follows look like repeats of what came long ago: it would be acknowledged and gone. So a leap is believed only when another line comes from where it led, or from
- * beyond.
+ * make the line that really has that number look like a repeat: it would be acknowledged and gone. So a leap is believed only when another line comes
+ * from where it led, or from beyond.
  */
 function numbersInOrder(): (frame: NonNullable<Message['frame']>) => boolean {
   let last = { boot: '', number: 0 };

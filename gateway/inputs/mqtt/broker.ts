@@ -17,7 +17,12 @@ const FLOW = {
   bytes: 4 * 1_024 * 1_024,
   // As many as the buffer remembers. A device may have all its 65,535, as after an outage.
   unreleased: 131_072,
+  // A new subscriber may be sent all that is retained or waits for it, which is more than a slow line takes at once.
+  unsent: 10 * 1_024 * 1_024,
+  unsentInAll: 20 * 1_024 * 1_024,
 };
+/** Who reads nothing for so long, while something is there for him, is cut off. */
+const STUCK_MS = 60_000;
 /** A device that connects has this long to say who it is. */
 const CONNECT_WITHIN_MS = 10_000;
 const SILENCE_CHECK_MS = 1_000;
@@ -30,12 +35,9 @@ const MAX_UNREAD = 250;
 const MAX_CLIENT_ID = 256;
 const NO_BYTES = Buffer.alloc(0);
 /** What aedes calls the ends of connections that are not the fault of a packet. */
-const OTHER_ENDINGS = new Set([
-  'connect did not arrive in time',
-  'drain timeout',
-  'connection closed',
-  'no such packet',
-]);
+const OTHER_ENDINGS = new Set(['connect did not arrive in time', 'connection closed', 'no such packet']);
+/** By which messages of devices are told from those that aedes makes. */
+const FROM_DEVICES = 'devices';
 
 export interface Login {
   readonly clientId: string;
@@ -56,6 +58,11 @@ export interface BrokerHooks extends ConnectionOwner {
   onClientError(client: string, error: Error): void;
 }
 
+/** What aedes hands messages to subscribers with. */
+interface Emitter {
+  emit(packet: { readonly brokerId?: string }, done: () => void): void;
+}
+
 /** The MQTT side of the gateway: aedes for connecting, subscribing and delivering, without the messages that go to the disk. */
 export class Broker {
   readonly #aedes: Aedes;
@@ -66,6 +73,10 @@ export class Broker {
   readonly #ofClient = new WeakMap<Client, DeviceConnection>();
   readonly #byId = new Map<string, DeviceConnection>();
   readonly #silence: NodeJS.Timeout;
+  /** Resolves when the message before was emitted. */
+  #emitted: Promise<void> = Promise.resolve();
+  #onEmitted = () => {};
+  #delivered = 0;
   #closing = false;
   /** Whether anybody ever subscribed. */
   #subscribed: boolean;
@@ -86,6 +97,8 @@ export class Broker {
     this.#sessions = sessions;
     this.#subscribed = !sessions.subscriptions().next().done;
     this.#aedes = new Aedes({
+      // No message waits until others are done with: it would have to be kept somewhere meanwhile.
+      concurrency: 0,
       connectTimeout: CONNECT_WITHIN_MS,
       preConnect: (client, packet, done) => {
         const connection = this.#ofClient.get(client)!;
@@ -121,12 +134,18 @@ export class Broker {
       authorizeForward: (client, packet) =>
         this.#ofClient.get(client)?.access?.subscribe.allows(packet.topic) ? packet : null,
     });
+    const { mq } = this.#aedes as unknown as { mq: Emitter };
+    const emit = mq.emit.bind(mq);
+    mq.emit = (packet, done) => {
+      emit(packet, done);
+      if (packet.brokerId === FROM_DEVICES) this.#onEmitted();
+    };
     for (const event of ['clientError', 'connectionError'] as const) {
       this.#aedes.on(event, (client, error) => this.#onError(client, error));
     }
     this.#aedes.on('subscribe', (_, client) => this.#ofClient.get(client)?.subscribed());
     (this.#aedes as EventEmitter).on('error', (error: Error) => hooks.onClientError('the broker', error));
-    this.#silence = setInterval(() => this.#closeSilent(), SILENCE_CHECK_MS);
+    this.#silence = setInterval(() => this.#closeDead(), SILENCE_CHECK_MS);
   }
 
   get clients(): number {
@@ -154,17 +173,24 @@ export class Broker {
     });
   }
 
-  /** Gives a message to those who subscribed to its topic; resolves when it is queued for each, or was dropped because the broker is closing. */
-  deliver({ topic, payload, qos, retain }: Publish): Promise<void> {
-    if (!isDeliverable(topic)) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
+  /**
+   * Gives a message to those who subscribed to its topic, after those that were given before. aedes alone would have messages that need more steps
+   * (QoS 1 and 2, retained ones) overtaken by others, and then takes what was overtaken for a repeat and drops it.
+   */
+  deliver({ topic, payload, qos, retain }: Publish): void {
+    if (!isDeliverable(topic)) return;
     // A copy: the payload is a part of a chunk of which nothing else may have to stay in memory.
-    const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos, retain, dup: false } as const;
-    this.#aedes.publish(packet, (error) => {
-      if (error) this.#hooks.onDropped();
-      resolve();
+    const message = { cmd: 'publish', topic, payload: Buffer.from(payload), qos, retain, dup: false } as const;
+    this.#emitted = this.#emitted.then(() => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onEmitted = resolve;
+      const packet = { ...message, brokerId: FROM_DEVICES, brokerCounter: ++this.#delivered };
+      this.#aedes.publish(packet, (error) => {
+        if (error) this.#hooks.onDropped();
+        resolve();
+      });
+      return promise;
     });
-    return promise;
   }
 
   /** Leaves unread what devices send, or reads on. */
@@ -229,9 +255,12 @@ export class Broker {
     } else this.#hooks.broken(connection, new PacketError('PACKET_MALFORMED', error.message), NO_BYTES);
   }
 
-  #closeSilent(): void {
+  #closeDead(): void {
     const now = performance.now();
-    for (const connection of this.#connections) if (connection.isSilent(now)) connection.close();
+    for (const connection of this.#connections) {
+      if (connection.isSilent(now)) connection.close();
+      else connection.closeIfStuck(now, STUCK_MS);
+    }
   }
 }
 

@@ -22,7 +22,7 @@ import {
   readPubrel,
   SUBSCRIBE,
 } from './packets.ts';
-import { leaveUnread, readOn } from './unread.ts';
+import { leaveUnread, movesWhenRead, readOn } from './unread.ts';
 
 /** Of a CONNECT. */
 const FIRST_BYTE = 0x10;
@@ -40,6 +40,8 @@ export interface ConnectionOwner {
   refused(qos: 0 | 1 | 2): void;
   /** The device will not send the QoS 2 message with this id again. */
   release(connection: DeviceConnection, packetId: number): PromiseLike<Outcome>;
+  /** The device does not read what is sent to it; the connection is being closed. */
+  fellBehind(connection: DeviceConnection): void;
   /** The device broke the protocol; the connection is being closed. */
   broken(connection: DeviceConnection, error: PacketError, bytes: Buffer): void;
 }
@@ -84,6 +86,11 @@ export class DeviceConnection implements Flowing {
   /** How long the device may be silent, 0 for ever; in ms. */
   silenceMs = 0;
   #heardAt = performance.now();
+  /** Bytes that the system had not taken when it was looked at last. */
+  #unsent = 0;
+  /** What moves when the device reads, and since when it has not; undefined while there is nothing to read. */
+  #read: number | undefined;
+  #readAt = 0;
   readonly #owner: ConnectionOwner;
   readonly #flow: Flow;
   readonly #reader = new PacketReader();
@@ -133,6 +140,7 @@ export class DeviceConnection implements Flowing {
     });
     socket.on('drain', () => {
       this.#congested = false;
+      this.#look();
       this.resume();
     });
     socket.on('end', () => this.stream.push(null));
@@ -171,6 +179,15 @@ export class DeviceConnection implements Flowing {
     return now - this.#heardAt > this.silenceMs;
   }
 
+  /** Closes the connection if its device has read nothing for so many ms, although something was there for it. `now` is `performance.now()`. */
+  closeIfStuck(now: number, patienceMs: number): void {
+    const read = this.socket.writableLength === 0 ? undefined : movesWhenRead(this.socket);
+    if (read === undefined || read !== this.#read) {
+      this.#read = read;
+      this.#readAt = now;
+    } else if (now - this.#readAt > patienceMs) this.#fellBehind();
+  }
+
   resume(): void {
     if (this.#state === 'over') return;
     if (this.socket.isPaused()) this.#heardAt = performance.now();
@@ -190,7 +207,7 @@ export class DeviceConnection implements Flowing {
     const acks = this.#acks;
     if (acks.length > 0 && this.#state !== 'over' && this.socket.writable) {
       this.#acks = [];
-      if (!this.socket.write(bytesOfAcks(acks))) this.#congested = true;
+      if (!this.#write(bytesOfAcks(acks))) this.#congested = true;
     }
     if (this.socket.isPaused()) this.resume();
   }
@@ -304,8 +321,26 @@ export class DeviceConnection implements Flowing {
       // The broker's own sessions are only their subscriptions; a device is told of its QoS 2 state too.
       if (bytes[3] === 0) bytes[2] = this.resumed ? 1 : 0;
     }
-    if (!this.socket.writable || this.socket.write(bytes)) done();
-    else this.socket.once('drain', () => done());
+    // The broker is never kept waiting: all its other subscribers would wait with it.
+    if (this.socket.writable) this.#write(bytes);
+    done();
+  }
+
+  #write(bytes: Buffer): boolean {
+    const isTaken = this.socket.write(bytes);
+    this.#look();
+    return isTaken;
+  }
+
+  #look(): void {
+    const before = this.#unsent;
+    this.#unsent = this.#state === 'over' ? 0 : this.socket.writableLength;
+    if (!this.#flow.unsent(before, this.#unsent)) this.#fellBehind();
+  }
+
+  #fellBehind(): void {
+    this.#owner.fellBehind(this);
+    this.stream.destroy();
   }
 
   #over(): void {
@@ -314,6 +349,7 @@ export class DeviceConnection implements Flowing {
     this.#flow.letGo(this.#unreleased.size);
     this.#unreleased.clear();
     this.#flow.leave(this);
+    this.#look();
   }
 }
 

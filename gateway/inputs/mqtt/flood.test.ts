@@ -83,6 +83,6 @@ test('what waits for devices that are away has bounds in bytes, and there is roo
   }
   again.send({ cmd: 'disconnect' });
   await again.untilClosed();
-  await publish(100);
+  await publish(60);
   expect(dropped()).toBe(beyond);
 });

@@ -13,7 +13,13 @@ export interface FlowLimits {
   readonly bytes: number;
   /** QoS 2 messages that their devices have not released. */
   readonly unreleased: number;
+  /** Bytes that the system has not taken yet of what goes to one connection, and to all of them. */
+  readonly unsent: number;
+  readonly unsentInAll: number;
 }
+
+/** What a connection may have unsent at any time. */
+const SOME = 65_536;
 
 /**
  * Messages of all connections that wait for the disk: each costs memory, so there is an end to them, and beyond it nothing more is taken off the
@@ -25,6 +31,7 @@ export class Flow {
   readonly #blocked = new Set<Flowing>();
   #waiting = 0;
   #bytes = 0;
+  #unsent = 0;
   #unreleased = 0;
 
   /** `limits`: of all connections together. */
@@ -41,6 +48,13 @@ export class Flow {
 
   letGo(count: number): void {
     this.#unreleased -= count;
+  }
+
+  /** What waits for a connection to be read by its device was `before` bytes and is `after`; false when it is too much. */
+  unsent(before: number, after: number): boolean {
+    this.#unsent += after - before;
+    const { unsent, unsentInAll } = this.#limits;
+    return after <= (this.#unsent > unsentInAll ? SOME : unsent);
   }
 
   get hasRoom(): boolean {

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import { HeadwaterError } from '../../../contract/index.ts';
-import type { Outcome } from '../../buffer/index.ts';
+import { type Outcome, whenSettled } from '../../buffer/index.ts';
 import { handOver, type Input, type InputStatus, type Message, type Receipt, type Receive } from '../input.ts';
 import { type Access, accessAgain, certificateName, logIn, type Rights } from './access.ts';
 import type { Accounts } from './accounts.ts';
@@ -55,7 +55,7 @@ export function mqttInput(initial: MqttOptions): MqttInput {
   let options = initial;
   let local = new TopicRules(options.local ?? []);
   const counts = { messages: 0, lost: 0, unreadable: 0 };
-  const notices = { forbidden: 0, undelivered: 0, turnedAway: 0 };
+  const notices = { forbidden: 0, undelivered: 0, turnedAway: 0, fellBehind: 0 };
   let state: InputStatus['state'] = 'waiting';
   let server: Server | undefined;
   let broker: Broker | undefined;
@@ -77,30 +77,30 @@ export function mqttInput(initial: MqttOptions): MqttInput {
         const reason = `${who(connection)} may not publish to this topic`;
         return hand({ source, sender, topic, payload, packet, problem: { code: 'TOPIC_FORBIDDEN', reason } });
       }
-      if (!local.isEmpty && local.allows(topic)) return { outcome: passOn(connection, message), size: 0 };
+      if (!local.isEmpty && local.allows(topic)) return passOn(connection, message);
       const taken = hand({ source, sender, topic, payload, packet });
-      return broker!.hasSubscribers ? { ...taken, outcome: deliverStored(taken.outcome, message) } : taken;
+      // Readings are not retained: one would stay in memory for each topic anybody thinks of.
+      if (broker!.hasSubscribers) deliverStored(taken.outcome, { ...message, retain: false });
+      return taken;
     }
 
-    async function deliverStored(outcome: PromiseLike<Outcome>, message: Publish): Promise<Outcome> {
-      const its = await outcome;
-      // Readings are not retained: one would stay in memory for each topic anybody thinks of.
-      if (its === 'stored') await broker!.deliver({ ...message, retain: false });
-      return its;
+    /** Beside the acknowledgement, which waits for no subscriber. */
+    function deliverStored(outcome: PromiseLike<Outcome>, message: Publish): void {
+      whenSettled(outcome, { settle: (its) => void (its === 'stored' && broker!.deliver(message)) });
     }
 
     /** A message between devices: on its way it passes through memory only, but QoS 2 is remembered as any other. */
-    async function passOn(connection: DeviceConnection, message: Publish): Promise<Outcome> {
+    function passOn(connection: DeviceConnection, message: Publish): Taken {
       const { clientId: client, persistent } = connection;
       const { qos, packetId, dup } = message;
       if (qos === 2 && packetId !== 0 && persistent) {
         const packet = { client, packetId, dup, once: true };
-        const { outcome } = hand({ source, topic: message.topic, payload: NOTHING, packet, passing: true });
-        const its = await outcome;
-        if (its !== 'stored') return its;
+        const taken = hand({ source, topic: message.topic, payload: NOTHING, packet, passing: true });
+        deliverStored(taken.outcome, message);
+        return taken;
       }
-      await broker!.deliver(message);
-      return 'stored';
+      broker!.deliver(message);
+      return { outcome: Promise.resolve('stored'), size: 0 };
     }
 
     function refused(qos: 0 | 1 | 2): void {
@@ -127,6 +127,10 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       will(connection, message) {
         const { outcome } = publish(connection, message);
         void outcome.then((its) => its === 'refused' && refused(0));
+      },
+      fellBehind({ clientId }) {
+        notices.fellBehind++;
+        onClientError(clientId, new Error('cut off, because it does not read what is sent to it'));
       },
       refused,
       logIn: (login) => (refusing.isOn ? Promise.resolve(3) : admit(login)),
@@ -202,18 +206,21 @@ function who({ clientId, access }: DeviceConnection): string {
   return access?.username === undefined ? client : `user ${access.username} (${client})`;
 }
 
-function describe(
-  clients: number,
-  refusing: boolean,
-  notices: { readonly forbidden: number; readonly undelivered: number; readonly turnedAway: number },
-  broken: number,
-): string {
+interface Notices {
+  readonly forbidden: number;
+  readonly undelivered: number;
+  readonly turnedAway: number;
+  readonly fellBehind: number;
+}
+
+function describe(clients: number, refusing: boolean, notices: Notices, broken: number): string {
   return [
     `${clients} connected`,
     refusing && 'refusing connections, the buffer is full',
     notices.forbidden > 0 && `${notices.forbidden} messages to topics their sender may not use`,
     broken > 0 && `${broken} connections closed that broke the protocol`,
     notices.turnedAway > 0 && `${notices.turnedAway} connections beyond maxClients`,
+    notices.fellBehind > 0 && `${notices.fellBehind} connections cut off that did not read what was sent to them`,
     notices.undelivered > 0 && `${notices.undelivered} messages not kept for subscribers`,
   ]
     .filter((part) => part !== false)

@@ -3,7 +3,7 @@ import type { Sessions } from './sessions.ts';
 /** Messages that wait in memory for subscribers, those of one client and those of all, and the bytes of all. */
 const MAX_QUEUED = 1_000;
 const MAX_QUEUED_IN_ALL = 10_000;
-const MAX_QUEUED_BYTES = 8 * 1_024 * 1_024;
+const MAX_QUEUED_BYTES = 4 * 1_024 * 1_024;
 /** Retained messages, their number and their bytes. */
 const MAX_RETAINED = 10_000;
 const MAX_RETAINED_BYTES = 4 * 1_024 * 1_024;

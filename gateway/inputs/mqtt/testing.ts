@@ -131,6 +131,11 @@ export class RawClient {
     });
   }
 
+  /** Reads nothing more of what the gateway sends. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
   /** Vanishes without a DISCONNECT. */
   end(): void {
     this.#socket.destroy();

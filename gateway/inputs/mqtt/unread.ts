@@ -1,8 +1,16 @@
 import type { Socket } from 'node:net';
 
+interface Handle {
+  reading: boolean;
+  readonly writeQueueSize: number;
+  /** That of TCP, below TLS. */
+  readonly _parent?: Handle;
+  readStop(): unknown;
+}
+
 /** Node's own part of a socket, as far as it is used here. */
 interface Inner {
-  readonly _handle?: { reading: boolean; readStop(): unknown } | null;
+  readonly _handle?: Handle | null;
   _read(size: number): void;
 }
 
@@ -16,6 +24,12 @@ export function leaveUnread(socket: Socket): boolean {
   handle.reading = false;
   handle.readStop();
   return true;
+}
+
+/** A number that moves when the other end has read something, in the middle of a large write too. */
+export function movesWhenRead(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as Inner;
+  return socket.bytesWritten - socket.writableLength - ((handle?._parent ?? handle)?.writeQueueSize ?? 0);
 }
 
 /** Ends `leaveUnread`. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -66,4 +66,35 @@ test('a damaged file is set aside, and the gateway starts', () => {
   expect(sessions.has('pump')).toBe(false);
   expect(existsSync(file)).toBe(false);
   expect(readdirSync(join(file, '..'))).toEqual(['sessions.json.damaged']);
+});
+
+test('what could not be written is tried again before anybody is told that it is', async () => {
+  const file = place();
+  const sessions = open(file);
+  await sessions.begin('valve', undefined);
+  // In the place of the file that is written first.
+  mkdirSync(`${file}.new`);
+  await expect(sessions.begin('pump', undefined)).rejects.toMatchObject({ code: 'EISDIR' });
+  expect(sessions.has('pump')).toBe(false);
+  await expect(sessions.subscribe('valve', 'commands/#', 1)).rejects.toMatchObject({ code: 'EISDIR' });
+  await expect(sessions.subscribe('valve', 'commands/#', 1)).rejects.toMatchObject({ code: 'EISDIR' });
+  await expect(sessions.begin('valve', undefined)).rejects.toMatchObject({ code: 'EISDIR' });
+  expect(sessions.has('valve')).toBe(true);
+
+  rmdirSync(`${file}.new`);
+  await sessions.subscribe('valve', 'commands/#', 1);
+  const again = open(file);
+  expect([...again.subscriptions()]).toEqual([{ clientId: 'valve', topic: 'commands/#', qos: 1 }]);
+  expect(again.has('pump')).toBe(false);
+  await sessions.begin('pump', undefined);
+  expect(open(file).has('pump')).toBe(true);
+});
+
+test('while one session cannot be written, those that are on disk are taken up', async () => {
+  const file = place();
+  const sessions = open(file);
+  await sessions.begin('pump', undefined);
+  mkdirSync(`${file}.new`);
+  await expect(sessions.begin('other', undefined)).rejects.toMatchObject({ code: 'EISDIR' });
+  await sessions.begin('pump', undefined);
 });

@@ -11,6 +11,8 @@ interface Session {
   readonly username: string | undefined;
   /** Topic filter → QoS. */
   readonly subscriptions: Map<string, number>;
+  /** Which of all changes was the last of this session: it is on disk when that one is. */
+  changed: number;
 }
 
 type Row = [clientId: string, username: string | null, subscriptions: [string, number][]];
@@ -21,8 +23,10 @@ export class Sessions {
   readonly #limit: number;
   /** The one longest not connected first. */
   readonly #sessions: Map<string, Session>;
-  #saving: Promise<void> | undefined;
-  #savedAgain: Promise<void> | undefined;
+  #writing: Promise<void> | undefined;
+  /** Changes so far, and how many of them are on disk. */
+  #changes = 0;
+  #saved = 0;
 
   /** `file` is made with the first session; without one, sessions end with the process. One that cannot be read is set aside, and `onDamaged` told. */
   constructor(file: string | undefined, onDamaged: (error: Error) => void, limit = MAX_SESSIONS) {
@@ -32,7 +36,8 @@ export class Sessions {
     if (file === undefined || !existsSync(file)) return;
     try {
       for (const [clientId, username, subscriptions] of JSON.parse(readFileSync(file, 'utf8')) as Row[]) {
-        this.#sessions.set(clientId, { username: username ?? undefined, subscriptions: new Map(subscriptions) });
+        const session = { username: username ?? undefined, subscriptions: new Map(subscriptions), changed: 0 };
+        this.#sessions.set(clientId, session);
       }
     } catch (error) {
       this.#sessions.clear();
@@ -60,52 +65,60 @@ export class Sessions {
   /** Takes a session up or begins one; resolves when it is on disk. Gives the client whose session had to end for it, if any. */
   async begin(clientId: string, username: string | undefined): Promise<string | undefined> {
     const known = this.#sessions.get(clientId);
+    const session = known ?? { username, subscriptions: new Map(), changed: ++this.#changes };
     this.#sessions.delete(clientId);
-    this.#sessions.set(clientId, known ?? { username, subscriptions: new Map() });
-    if (known) return undefined;
+    this.#sessions.set(clientId, session);
     const ended = this.#sessions.size > this.#limit ? this.#sessions.keys().next().value : undefined;
     if (ended !== undefined) this.#sessions.delete(ended);
-    await this.#save();
+    try {
+      await this.#save(session.changed);
+    } catch (error) {
+      // Nobody was told that it had begun.
+      if (known === undefined && this.#sessions.get(clientId) === session) {
+        this.#sessions.delete(clientId);
+        this.#changes++;
+      }
+      throw error;
+    }
     return ended;
   }
 
   async end(clientId: string): Promise<void> {
-    if (this.#sessions.delete(clientId)) await this.#save();
+    if (this.#sessions.delete(clientId)) await this.#save(++this.#changes);
   }
 
   async subscribe(clientId: string, topic: string, qos: number): Promise<void> {
-    const subscriptions = this.#sessions.get(clientId)?.subscriptions;
-    if (subscriptions === undefined || subscriptions.get(topic) === qos) return;
-    subscriptions.set(topic, qos);
-    await this.#save();
+    const session = this.#sessions.get(clientId);
+    if (session === undefined) return;
+    if (session.subscriptions.get(topic) !== qos) {
+      session.subscriptions.set(topic, qos);
+      session.changed = ++this.#changes;
+    }
+    await this.#save(session.changed);
   }
 
   async unsubscribe(clientId: string, topics: readonly string[]): Promise<void> {
-    const subscriptions = this.#sessions.get(clientId)?.subscriptions;
-    const known = topics.filter((topic) => subscriptions?.delete(topic));
-    if (known.length > 0) await this.#save();
+    const session = this.#sessions.get(clientId);
+    if (session === undefined) return;
+    const known = topics.filter((topic) => session.subscriptions.delete(topic));
+    if (known.length > 0) session.changed = ++this.#changes;
+    await this.#save(session.changed);
   }
 
-  /** What changes while the file is being written goes into it together, right after. */
-  #save(): Promise<void> {
+  /** Resolves when this change is on disk, tried again if it was to be before and could not. What changes meanwhile goes with the next write. */
+  async #save(change: number): Promise<void> {
     const file = this.#file;
-    if (file === undefined) return Promise.resolve();
-    if (this.#saving === undefined) {
-      this.#saving = this.#write(file).finally(() => {
-        this.#saving = undefined;
-      });
-      return this.#saving;
-    }
-    this.#savedAgain ??= this.#saving
-      .catch(() => {})
-      .then(() => {
-        this.#savedAgain = undefined;
-        return this.#save();
-      });
-    return this.#savedAgain;
+    if (file === undefined) return;
+    if (this.#saved < change) await this.#writing?.catch(() => {});
+    if (this.#saved >= change) return;
+    this.#writing ??= this.#write(file).finally(() => {
+      this.#writing = undefined;
+    });
+    await this.#writing;
   }
 
   async #write(file: string): Promise<void> {
+    const changes = this.#changes;
     const rows: Row[] = Array.from(this.#sessions, ([clientId, { username, subscriptions }]) => [
       clientId,
       username ?? null,
@@ -115,6 +128,7 @@ export class Sessions {
     await synced(fresh, 'w', (handle) => handle.writeFile(JSON.stringify(rows)));
     await rename(fresh, file);
     await synced(dirname(file), 'r');
+    this.#saved = changes;
   }
 }
 

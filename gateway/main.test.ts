@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { GatewayStatus, Reading, Rejected } from '../contract/index.ts';
 import { type Buffer as DiskBuffer, openBuffer } from './buffer/index.ts';
 import { GatewayConfig, loadGatewayConfig } from './config/index.ts';
+import { askStatus } from './health/index.ts';
 import { type Gateway, runGateway } from './main.ts';
 import { CERTIFICATE, unusedPort } from './testing/index.ts';
 
@@ -185,6 +186,29 @@ test('refuses devices when the buffer is full, says so, and loses nothing it ack
   await gateway.close();
   const kept = (await stored()).filter(({ value }) => 'device' in value && value.device === 'full');
   expect(kept.length).toBeGreaterThanOrEqual(acknowledged * 50);
+});
+
+test('a disk that does not let the buffer open is waited for, and who asks is told why', async () => {
+  const { dir: folder } = config.buffer;
+  const inTheWay = join(folder, 'buffer.db');
+  mkdirSync(inTheWay, { recursive: true });
+  const port = await unusedPort();
+  config = { ...config, http: { ...config.http, port } };
+  const running = run();
+  const url = `http://127.0.0.1:${port}`;
+  await vi.waitFor(
+    () =>
+      expect(askStatus(url)).rejects.toThrow(`the gateway at ${url} takes nothing: cannot open the buffer ${inTheWay}`),
+    { timeout: 30_000, interval: 100 },
+  );
+  expect((await fetch(`${url}/health`)).status).toBe(503);
+  rmdirSync(inTheWay);
+  const gateway = await running;
+  expect(gateway.addresses.http).toBe(url);
+  // Not over the connection of the server that is gone.
+  await vi.waitFor(async () => expect((await fetch(`${url}/health`)).status).toBe(200), 30_000);
+  const client = await device(gateway);
+  await client.publishAsync('devices/d/temperature', '20', { qos: 1 });
 });
 
 test('does not start on a port that is taken, and frees what it had opened', async () => {

@@ -7,6 +7,7 @@ import { watchFiles } from './credentials/index.ts';
 import { type ForwarderSettings, startForwarder } from './forwarder/index.ts';
 import {
   doneWithin,
+  type HealthServer,
   type Reporter,
   type Snapshot,
   startHealthServer,
@@ -77,7 +78,13 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
 
   try {
     const kafka = kafkaAccess(config, clock.now);
-    const buffer = await openBuffer({ dir, maxBytes, maxAgeMs: maxAge, whenFull, liveWithinMs: liveWithin });
+    const waiting = waitForDisk(config, log);
+    closers.push(() => waiting.close());
+    const buffer = await openBuffer(
+      { dir, maxBytes, maxAgeMs: maxAge, whenFull, liveWithinMs: liveWithin },
+      { onTrouble: waiting.tell },
+    );
+    await waiting.close();
     closers.push(() => buffer.close());
     let reporter: Reporter | undefined;
     // After everything else, so that its last word is true.
@@ -206,6 +213,23 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
     await close();
     throw error;
   }
+}
+
+/** While the disk does not let the buffer open, nothing listens for devices, which keep what they have; who asks for health is told why. */
+function waitForDisk({ http }: GatewayConfig, log: GatewayLog) {
+  let server: HealthServer | undefined;
+  let trouble: HeadwaterError | undefined;
+  return {
+    async tell(error: HeadwaterError): Promise<void> {
+      if (error.message !== trouble?.message) log.warn({ err: error }, `devices have to wait: ${error.message}`);
+      trouble = error;
+      server ??= await startHealthServer({ ...http, snapshot: () => Promise.reject(trouble) });
+    },
+    async close(): Promise<void> {
+      await server?.close();
+      server = undefined;
+    },
+  };
 }
 
 function forwarderSettings({ forwarder }: GatewayConfig): ForwarderSettings {

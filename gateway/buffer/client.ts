@@ -1,9 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { HeadwaterError, LANES, type Lane } from '../../contract/index.ts';
 import { Gathering } from './gathering.ts';
-import { type Answer, OUTCOMES, type Packed, packSubmissions, type Request, unpackRecords } from './protocol.ts';
+import {
+  type Answer,
+  OUTCOMES,
+  type Packed,
+  packSubmissions,
+  READ_TRIES,
+  type Request,
+  unpackRecords,
+} from './protocol.ts';
 import { Settlement } from './settlement.ts';
 import type { Buffer, BufferOptions, BufferStatus, Stored, Submission } from './types.ts';
+import type { WorkerData } from './worker.ts';
 
 /** Submissions under way to the thread; the others wait here, where they cost nothing twice. */
 const IN_FLIGHT = 4000;
@@ -15,13 +25,37 @@ interface Call {
   readonly reject: (error: Error) => void;
 }
 
+/** Between two tries to open: one such time more before each, up to ten of them. */
+const RETRY_MS = 1000;
+
+export interface Patience {
+  /** Called with each try that failed; where this throws, so does the opening. */
+  readonly onTrouble: (error: HeadwaterError) => Promise<void> | void;
+  readonly retryMs?: number;
+}
+
 /**
- * Opens the buffer in a thread of its own, repairing a damaged database (see `Buffer.recovered`).
+ * Opens the buffer in a thread of its own, repairing a damaged database (see `Buffer.recovered`). With `patience` it is tried for as long as the disk
+ * is full, read-only or failing. A place in the database that cannot be read is tried ten times before it is given up.
  *
  * @throws HeadwaterError `BUFFER_OPTIONS`, `BUFFER_OPEN`, `BUFFER_IN_USE`, `BUFFER_NEWER`
  */
-export async function openBuffer(options: BufferOptions): Promise<Buffer> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options, name: 'buffer' });
+export async function openBuffer(options: BufferOptions, patience?: Patience): Promise<Buffer> {
+  let unread = 0;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryToOpen({ options, lastTry: patience === undefined || unread >= READ_TRIES });
+    } catch (error) {
+      if (!patience || !(error instanceof HeadwaterError && error.retryable)) throw error;
+      unread = error.code === 'BUFFER_UNREADABLE' ? unread + 1 : 0;
+      await patience.onTrouble(error);
+      await sleep(Math.min(tries, READ_TRIES) * (patience.retryMs ?? RETRY_MS));
+    }
+  }
+}
+
+async function tryToOpen(workerData: WorkerData): Promise<Buffer> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, name: 'buffer' });
   const opened = await new Promise<Extract<Answer, { type: 'open' }>>((resolve, reject) => {
     worker.once('message', (answer: Answer) => {
       if (answer.type === 'open') resolve(answer);

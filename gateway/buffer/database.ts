@@ -229,9 +229,11 @@ export function* rowsOf(statement: StatementSync, ...values: number[]): Generato
 
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 const SQLITE_CORRUPT = 11;
+const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 
 /** SQLite's primary result code, or undefined for another error. */
@@ -243,11 +245,14 @@ export function sqliteCode(error: unknown): number | undefined {
 /** What is found to be wrong with the database by looking at its content. */
 export class Damage extends Error {}
 
-/** Whether the disk is full or failed at this. */
+const DISK_FAILED: readonly unknown[] = [
+  ...[SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN],
+  ...['EROFS', 'EIO', 'ENOSPC', 'EDQUOT'],
+];
+
+/** Whether the disk is full, may only be read, or failed at this. */
 export function saysDiskFailed(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  const sqlite = sqliteCode(error);
-  return sqlite === SQLITE_IOERR || sqlite === SQLITE_FULL || code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO';
+  return DISK_FAILED.includes(sqliteCode(error) ?? (error as NodeJS.ErrnoException).code);
 }
 
 /**
@@ -257,8 +262,6 @@ export function saysDiskFailed(error: unknown): boolean {
 export function saysUnreadable(error: unknown): boolean {
   return sqliteCode(error) === SQLITE_CORRUPT || saysDiskFailed(error);
 }
-/** Reads that fail one after the other until the place is given up. */
-export const READ_TRIES = 10;
 
 /** Whether the error says that the file itself is damaged, as against a disk that is full or failing. */
 export function saysDamaged(error: unknown): boolean {

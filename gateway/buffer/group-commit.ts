@@ -1,5 +1,5 @@
-import { READ_TRIES, saysDamaged, saysUnreadable } from './database.ts';
-import { OUTCOMES } from './protocol.ts';
+import { saysDamaged, saysUnreadable } from './database.ts';
+import { OUTCOMES, READ_TRIES } from './protocol.ts';
 import type { Store } from './store.ts';
 import type { Submission } from './types.ts';
 

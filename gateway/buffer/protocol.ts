@@ -33,6 +33,9 @@ export type Answer =
   | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly retryable: boolean }
   | { readonly type: 'closed' };
 
+/** Reads that fail one after the other until the place is given up. */
+export const READ_TRIES = 10;
+
 /** Stored as numbers in the database and between threads: only add at the end. */
 export const KINDS: readonly RawKind[] = ['reading', 'rejected', 'evicted'];
 export const OUTCOMES: readonly Outcome[] = ['stored', 'duplicate', 'refused'];

@@ -1,8 +1,9 @@
 import { openSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { READ_TRIES, rowOf } from './database.ts';
+import { rowOf } from './database.ts';
 import { type Buffer as DiskBuffer, openBuffer, type Stored } from './index.ts';
+import { READ_TRIES } from './protocol.ts';
 import { noteDamage } from './recovery.ts';
 import { Store } from './store.ts';
 import { folder, frame, message, optionsFor, outcomesOf, TestClock } from './testing.ts';

@@ -1,4 +1,15 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { HeadwaterError } from '../../contract/index.ts';
@@ -24,6 +35,7 @@ import { type Note, newSession, readNote, signOfReplacement, writeNote } from '.
 
 /** Up to this size the whole database is checked at opening; a larger one where it may be damaged only as it is read. */
 const CHECKED_BYTES = 16 * 1024 * 1024;
+const READ_BYTES = 256 * 1024;
 
 export interface Opened {
   readonly path: string;
@@ -38,18 +50,19 @@ export interface Opened {
  * Opens the buffer of `dir`; how long that takes does not depend on how much is in it. What is found wrong is repaired and told to the hub by a
  * `rejected` record:
  * - A damaged database is set aside as `buffer.corrupt-<time>.db` (only the newest such is kept: the disk is bounded) and what can be read of it
- *   goes into a new one. Damage that is met later ends the buffer, and is noted, so that the next opening repairs it.
+ *   goes into a new one, unless a place cannot be read at all and this is not the `lastTry`. Damage that is met later ends the buffer, and is noted,
+ *   so that the next opening repairs it.
  * - A database that is not the one last used here (an old copy; commits lost with its journal) goes on under a new incarnation: the numbers it
  *   would give out next may have been given already. Its records keep the identity they had.
  *
- * @throws HeadwaterError `BUFFER_OPEN`, `BUFFER_IN_USE`, `BUFFER_NEWER`
+ * @throws HeadwaterError `BUFFER_OPEN`, `BUFFER_UNREADABLE`, `BUFFER_IN_USE`, `BUFFER_NEWER`
  */
-export function openOrRepair(dir: string, walLimit: number, now: number): Opened {
+export function openOrRepair(dir: string, walLimit: number, now: number, lastTry = true): Opened {
   const path = join(dir, 'buffer.db');
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const note = readNote(dir);
-    const found = openWhole(dir, walLimit, now, note);
+    const found = openWhole(dir, walLimit, now, note, lastTry);
     const noted = startSession(dir, found, note?.session ?? '');
     return { path, ...found, noted };
   } catch (error) {
@@ -57,7 +70,7 @@ export function openOrRepair(dir: string, walLimit: number, now: number): Opened
     throw new HeadwaterError(
       'BUFFER_OPEN',
       `cannot open the buffer ${path}: ${(error as Error).message}; look at the folder's rights and the disk's space`,
-      { retryable: true, cause: error },
+      { retryable: saysDiskFailed(error), cause: error },
     );
   }
 }
@@ -69,7 +82,7 @@ export function noteDamage(dir: string, damage: string): void {
 
 type Found = Omit<Opened, 'path' | 'noted'>;
 
-function openWhole(dir: string, walLimit: number, now: number, note: Note | undefined): Found {
+function openWhole(dir: string, walLimit: number, now: number, note: Note | undefined, lastTry: boolean): Found {
   const path = join(dir, 'buffer.db');
   const journal = `${path}-wal`;
   const repaired = join(dir, 'buffer.repaired.db');
@@ -88,6 +101,7 @@ function openWhole(dir: string, walLimit: number, now: number, note: Note | unde
     return { db, state, recovered: sign && goOnAsNew(db, state, sign, now) };
   } catch (error) {
     if (!saysDamaged(error)) throw error;
+    if (!lastTry) for (const file of [path, journal]) readWhole(file);
     for (const suffix of ['', '-wal']) rmSync(repaired + suffix, { force: true });
     const aside = nameAside(dir, now);
     const { db, state } = openSound(repaired, walLimit, now);
@@ -98,6 +112,21 @@ function openWhole(dir: string, walLimit: number, now: number, note: Note | unde
     }
     renameSync(repaired, path);
     return { ...openSound(path, walLimit, now), recovered };
+  }
+}
+
+/** Where a place cannot be read just now, a repair would leave out what may be read the next time. @throws HeadwaterError `BUFFER_UNREADABLE` */
+function readWhole(path: string): void {
+  if (!existsSync(path)) return;
+  const chunk = Buffer.allocUnsafe(READ_BYTES);
+  const fd = openSync(path, 'r');
+  try {
+    while (readSync(fd, chunk) > 0);
+  } catch (cause) {
+    const message = `the disk cannot read the buffer ${path}: ${(cause as Error).message}; it is tried again`;
+    throw new HeadwaterError('BUFFER_UNREADABLE', message, { retryable: true, cause });
+  } finally {
+    closeSync(fd);
   }
 }
 

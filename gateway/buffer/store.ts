@@ -330,9 +330,9 @@ export class Store {
 }
 
 /** @throws HeadwaterError `BUFFER_OPTIONS`, `BUFFER_OPEN`, `BUFFER_IN_USE`, `BUFFER_NEWER` */
-export function open(options: BufferOptions, clock: Clock): Opened {
+export function open(options: BufferOptions, clock: Clock, lastTry = true): Opened {
   if (options.maxBytes < MIN_BYTES) {
     throw new HeadwaterError('BUFFER_OPTIONS', `the buffer needs at least ${MIN_BYTES} bytes, not ${options.maxBytes}`);
   }
-  return openOrRepair(options.dir, walLimitOf(options), clock.wall());
+  return openOrRepair(options.dir, walLimitOf(options), clock.wall(), lastTry);
 }

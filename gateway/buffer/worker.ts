@@ -2,17 +2,23 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { HeadwaterError } from '../../contract/index.ts';
 import { forgetStart } from '../memory/index.ts';
 import { systemClock } from './ages.ts';
-import { Damage, READ_TRIES, saysDamaged, saysUnreadable } from './database.ts';
+import { Damage, saysDamaged, saysUnreadable } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
-import { type Answer, packRecords, type Request, unpackSubmissions } from './protocol.ts';
+import { type Answer, packRecords, READ_TRIES, type Request, unpackSubmissions } from './protocol.ts';
 import { noteDamage } from './recovery.ts';
-import { Store } from './store.ts';
+import { open, Store } from './store.ts';
 import type { BufferOptions } from './types.ts';
 
 /* The buffer's thread: the store, its group commits, and the messages to and from client.ts. */
 
 const port = parentPort!;
 const answer = (message: Answer): void => port.postMessage(message);
+
+export interface WorkerData {
+  readonly options: BufferOptions;
+  /** What cannot be read even now is given up. */
+  readonly lastTry: boolean;
+}
 
 /** The end of this thread: whoever opened the buffer learns why, and may open it again. */
 function fail(error: unknown): void {
@@ -101,10 +107,10 @@ function serve(store: Store): void {
   forgetStart();
 }
 
+const { options, lastTry } = workerData as WorkerData;
 try {
-  serve(new Store(workerData as BufferOptions, systemClock));
+  serve(new Store(options, systemClock, open(options, systemClock, lastTry)));
 } catch (error) {
-  const { dir } = workerData as BufferOptions;
-  if (saysDamaged(error)) tryTo(() => noteDamage(dir, (error as Error).message));
+  if (saysDamaged(error)) tryTo(() => noteDamage(options.dir, (error as Error).message));
   fail(error);
 }

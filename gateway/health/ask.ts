@@ -11,19 +11,27 @@ export interface StatusAnswer extends GatewayStatus {
   readonly lanes: Readonly<Record<Lane, number>>;
 }
 
-/** Asks a running gateway. `url` is where its HTTP listens. @throws HeadwaterError `GATEWAY_SILENT` */
+/** Asks a running gateway. `url` is where its HTTP listens. @throws HeadwaterError `GATEWAY_SILENT`, `GATEWAY_FAILING` */
 export async function askStatus(url: string): Promise<StatusAnswer> {
   try {
     const response = await fetch(`${url}/status`, { signal: AbortSignal.timeout(5_000) });
-    if (!response.ok) throw new Error(`it answers with status ${response.status}`);
+    if (!response.ok) throw await failing(url, response);
     return (await response.json()) as StatusAnswer;
   } catch (cause) {
+    if (cause instanceof HeadwaterError) throw cause;
     const reason = ((cause as Error).cause as Error | undefined)?.message ?? (cause as Error).message;
     throw new HeadwaterError('GATEWAY_SILENT', `no gateway answers at ${url} (${reason}); is it running?`, {
       cause,
       retryable: true,
     });
   }
+}
+
+async function failing(url: string, response: Response): Promise<Error> {
+  const verdict = (await response.json().catch(() => undefined)) as Verdict | undefined;
+  if (!Array.isArray(verdict?.reasons)) return new Error(`it answers with status ${response.status}`);
+  const reasons = verdict.reasons.join('; ');
+  return new HeadwaterError('GATEWAY_FAILING', `the gateway at ${url} takes nothing: ${reasons}`, { retryable: true });
 }
 
 /** The answer as lines for people. `now` is ms since the epoch. */

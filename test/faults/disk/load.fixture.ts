@@ -5,7 +5,7 @@ import { seeded } from '../../../simulators/random/index.ts';
 
 /*
  * Devices, which send again what was refused, and a forwarder on a buffer, for ever, by a seed. Tells on stdout, a line each, as JSON: `opened`, `gave` (a submission, before it is
- * handed over), `got` (its outcome), `released` (Kafka has a lane up to there, before the buffer is told), `failed` (and opens again, as the gateway does).
+ * handed over), `got` (its outcome), `released` (Kafka has a lane up to there, before the buffer is told), `failed` (and opens again, as the gateway does), `waits` (it cannot be opened yet).
  */
 const [dir, seed, sends] = process.argv.slice(2) as [string, string, 'some' | 'all'];
 const random = seeded(Number(seed));
@@ -32,7 +32,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const LANES: readonly Lane[] = ['alarm', 'live', 'backlog'];
 
 async function open() {
-  const opened = await openBuffer(options);
+  const opened = await openBuffer(options, { onTrouble: (error) => tell({ waits: error.message }), retryMs: 50 });
   tell({ opened: opened.incarnation, recovered: opened.recovered, pid: process.pid });
   void opened.failed.then(async (error) => {
     tell({ failed: error.message });

@@ -163,6 +163,49 @@ describe.skipIf(missing !== undefined)(
       expect(backlog()).toBe(102);
     });
 
+    test('reads a serial line', async () => {
+      // A line whose other end sends a reading twice a second. systemd lets every service have pseudo-terminals.
+      const line = `import os, pty, shutil, time
+ours, theirs = pty.openpty()
+shutil.chown(os.ttyname(theirs), group="dialout")
+os.chmod(os.ttyname(theirs), 0o660)
+os.symlink(os.ttyname(theirs), "/run/line")
+while True:
+    os.write(ours, b'{"device":"board","values":{"temperature":21.5}}\\n')
+    time.sleep(0.5)`;
+      machine.run('cat >/root/line.py && systemd-run --quiet --unit=line python3 /root/line.py', line);
+      const serial = 'serial: [{ path: /run/line, baudRate: 115200, acknowledge: false }]';
+      machine.run(`sed -i 's|^inputs:|&\\n  ${serial}|' /etc/headwater/gateway.yaml`);
+      const before = backlog();
+      machine.run('systemctl restart headwater-gateway');
+      await until('readings from the line', 60, () => backlog() > before);
+    });
+
+    test('may open serial lines, and no other devices', () => {
+      // Of devices that are not there the kernel says so, once the unit's policy lets somebody ask for them.
+      const lines = { ttyS: 4, ttyACM: 166, ttyUSB: 188, ttyAMA: 204 };
+      const others = { mem: 1, misc: 10, input: 13, rfcomm: 216 };
+      const nodes = Object.entries({ ...lines, ...others }).map(
+        ([name, major]) => `mknod /root/${name} c ${major} 255`,
+      );
+      machine.run(nodes.join(' && '));
+      const names = [...Object.keys(lines), ...Object.keys(others)];
+      machine.run(
+        'cat >/root/probe && chmod +x /root/probe',
+        `#!/bin/sh\nfor name in ${names.join(' ')}; do (exec 3<>/root/$name) 2>&1; done >/root/probed\nexit 0`,
+      );
+      const dropIn = '/run/systemd/system/headwater-gateway.service.d';
+      machine.run(`mkdir -p ${dropIn} && printf '[Service]\\nExecStartPre=+/root/probe\\n' >${dropIn}/probe.conf`);
+      machine.run('systemctl daemon-reload && systemctl restart headwater-gateway');
+      const said = machine.run('cat /root/probed').trim().split('\n');
+      const answers = said.map((line) => /create .root.(\w+): (.+)/.exec(line)?.slice(1));
+      expect(answers).toEqual([
+        ...Object.keys(lines).map((name) => [name, 'No such device or address']),
+        ...Object.keys(others).map((name) => [name, 'Operation not permitted']),
+      ]);
+      machine.run(`rm -r ${dropIn} && systemctl daemon-reload`);
+    });
+
     test('keeps its buffer when it is removed, and gives it up when it is purged', () => {
       machine.run('dpkg -r headwater-gateway');
       expect(machine.run('pgrep -u headwater || echo none').trim()).toBe('none');

@@ -36,14 +36,16 @@ export interface Credentials {
   readonly password: Buffer | undefined;
   /** The common name of a client certificate that was verified. */
   readonly certificateName: string | undefined;
+  /** Whether anybody still waits for the answer. */
+  readonly isWanted: () => boolean;
 }
 
 /**
  * What the client may do, or the CONNACK code with which it is refused. A certificate stands for the user its common name names, with a password
  * or without; a user name that differs from it is refused.
  */
-export async function logIn({ accounts, anonymous }: Doors, credentials: Credentials): Promise<Access | 4> {
-  const { clientId, username, password, certificateName } = credentials;
+export async function logIn({ accounts, anonymous }: Doors, credentials: Credentials): Promise<Access | 3 | 4> {
+  const { clientId, username, password, certificateName, isWanted } = credentials;
   if (accounts === undefined) return accessOf(anonymous ?? ANYWHERE, { clientId });
   if (certificateName !== undefined) {
     if (username !== undefined && username !== certificateName) return 4;
@@ -51,7 +53,7 @@ export async function logIn({ accounts, anonymous }: Doors, credentials: Credent
     return { ...accessOf(rights, { clientId, username: certificateName }), byCertificate: true };
   }
   if (username === undefined || password === undefined) return 4;
-  if (!(await checkPassword(accounts, username, password))) return 4;
+  if (!(await checkPassword(accounts, username, password, isWanted))) return isWanted() ? 4 : 3;
   return accessOf(accounts.get(username)!, { clientId, username });
 }
 

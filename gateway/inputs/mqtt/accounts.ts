@@ -35,11 +35,17 @@ export async function hashPassword(password: string): Promise<string> {
 
 /**
  * Whether the password is the account's. An unknown user takes as long as a wrong password. A password that was right before is known again without
- * the cost of a guess: devices that come back together need neither the time nor the memory.
+ * the cost of a guess: devices that come back together need neither the time nor the memory. Once nobody waits for the answer (`isWanted`), it is false
+ * at no cost.
  */
-export async function checkPassword(accounts: Accounts, username: string, password: Buffer): Promise<boolean> {
+export async function checkPassword(
+  accounts: Accounts,
+  username: string,
+  password: Buffer,
+  isWanted: () => boolean = () => true,
+): Promise<boolean> {
   const account = accounts.get(username);
-  return isKnown(account, password) || compareInTurn(username, account, password);
+  return isKnown(account, password) || compareInTurn(username, account, password, isWanted);
 }
 
 function isKnown(account: Account | undefined, password: Buffer): boolean {
@@ -50,7 +56,16 @@ function isKnown(account: Account | undefined, password: Buffer): boolean {
 const digestOf = (password: string | Buffer): Buffer => createHmac('sha256', DIGEST_KEY).update(password).digest();
 
 /** One at a time: devices which come together for the first time would take 16 MiB each, just when the load begins, and all of Node's threads. */
-const compareInTurn = inARow(async (username: string, account: Account | undefined, password: Buffer) => {
+const compareInTurn = inARow(compare);
+
+async function compare(
+  username: string,
+  account: Account | undefined,
+  password: Buffer,
+  isWanted: () => boolean,
+): Promise<boolean> {
+  // Devices that gave up while they were in the row come again, and would stand behind themselves.
+  if (!isWanted()) return false;
   // By a device before it in the row.
   if (isKnown(account, password)) return true;
   const stored = account?.passwordHash;
@@ -67,7 +82,7 @@ const compareInTurn = inARow(async (username: string, account: Account | undefin
   if (account === undefined || stored === undefined || !timingSafeEqual(actual, expected)) return false;
   setPassword(account, password);
   return true;
-});
+}
 
 const UNKNOWN = `scrypt$${COST.N}$${COST.r}$${COST.p}$${'A'.repeat(22)}==$${'A'.repeat(43)}=`;
 

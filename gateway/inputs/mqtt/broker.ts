@@ -44,6 +44,8 @@ export interface Login {
   readonly username: string | undefined;
   readonly password: Buffer | undefined;
   readonly socket: Socket;
+  /** Whether the device still waits for the answer. */
+  readonly isWanted: () => boolean;
 }
 
 export interface BrokerHooks extends ConnectionOwner {
@@ -215,7 +217,8 @@ export class Broker {
     if (Buffer.byteLength(connection.clientId) > MAX_CLIENT_ID) return 2;
     connection.clientId = client.id;
     const { socket, clientId } = connection;
-    const access = await this.#hooks.logIn({ clientId, username, password, socket });
+    const isWanted = () => !connection.stream.destroyed;
+    const access = await this.#hooks.logIn({ clientId, username, password, socket, isWanted });
     if (typeof access === 'number') return access;
     const before = this.#byId.get(clientId);
     const foreign = before !== undefined && before.access?.username !== access.username;

@@ -139,11 +139,11 @@ export function mqttInput(initial: MqttOptions): MqttInput {
     };
   }
 
-  async function admit({ clientId, username, password, socket }: Login): Promise<Access | 4> {
+  async function admit({ clientId, username, password, socket, isWanted }: Login): Promise<Access | 3 | 4> {
     const { accounts, anonymous } = options;
     const certificate = socket instanceof TLSSocket ? certificateName(socket) : undefined;
     if (certificate === false) return 4;
-    return logIn({ accounts, anonymous }, { clientId, username, password, certificateName: certificate });
+    return logIn({ accounts, anonymous }, { clientId, username, password, certificateName: certificate, isWanted });
   }
 
   return {

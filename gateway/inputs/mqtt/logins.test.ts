@@ -1,8 +1,9 @@
 import type * as crypto from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { checkPassword, hashPassword, setPassword } from './accounts.ts';
+import { testBrokers } from './testing.ts';
 
-const counts = vi.hoisted(() => ({ running: 0, most: 0, all: 0 }));
+const counts = vi.hoisted(() => ({ running: 0, most: 0, all: 0, gate: Promise.resolve() }));
 
 vi.mock('node:crypto', async (original) => {
   const real = await original<typeof crypto>();
@@ -12,11 +13,14 @@ vi.mock('node:crypto', async (original) => {
     counts.most = Math.max(counts.most, ++counts.running);
     real.scrypt(password, salt, length, options, (error, key) => {
       counts.running--;
-      done(error, key);
+      counts.gate.then(() => done(error, key));
     });
   };
   return { ...real, scrypt };
 });
+
+const { open } = testBrokers();
+const CONNECT = { cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, keepalive: 0 } as const;
 
 test('passwords are checked one at a time, as each check takes 16 MiB', async () => {
   const accounts = new Map([['dev', { publish: [], subscribe: [], passwordHash: await hashPassword('secret') }]]);
@@ -56,4 +60,25 @@ test('an account whose password is in a file needs no check to let in, and a gue
   expect(counts.all).toBe(before);
   expect(await check('wrong')).toBe(false);
   expect(counts.all).toBe(before + 1);
+});
+
+test('devices that gave up while others were checked cost nothing, and one that comes then is let in', async () => {
+  const passwordHash = await hashPassword('secret');
+  const { device, raw } = await open({
+    accounts: new Map([['dev', { publish: ['#'], subscribe: [], passwordHash }]]),
+  });
+  const before = counts.all;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  counts.gate = promise;
+  const password = Buffer.from('wrong');
+  for (let n = 0; n < 20; n++) {
+    const client = await raw();
+    client.send({ ...CONNECT, clientId: `c${n}`, username: 'dev', password });
+    if (n === 0) await vi.waitFor(() => expect(counts.all).toBe(before + 1), { timeout: 30_000 });
+    else await client.hangUp();
+  }
+  const late = device({ username: 'dev', password: 'secret' });
+  resolve();
+  await late;
+  expect(counts.all).toBe(before + 2);
 });

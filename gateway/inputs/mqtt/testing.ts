@@ -136,6 +136,12 @@ export class RawClient {
     this.#socket.pause();
   }
 
+  /** Ends the connection without a DISCONNECT; resolves when the gateway has seen it. */
+  async hangUp(): Promise<void> {
+    this.#socket.end();
+    await this.untilClosed();
+  }
+
   /** Vanishes without a DISCONNECT. */
   end(): void {
     this.#socket.destroy();

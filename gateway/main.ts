@@ -146,7 +146,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
         certificates: [...kafka.certificates(), ...inputs.certificates],
         now: clock.now,
       });
-    const server = await startHealthServer({ ...config.http, snapshot });
+    const server = await startHealthServer({ ...config.http, snapshot, onError: onHttpError(log) });
     closers.push(() => server.close());
     reporter = startReporter({ snapshot, kafka: kafka.open, everyMs: REPORT_EVERY_MS, log });
 
@@ -215,6 +215,9 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
   }
 }
 
+const onHttpError = (log: GatewayLog) => (err: Error) =>
+  log.warn({ err }, 'a connection to the health port could not be taken');
+
 /** While the disk does not let the buffer open, nothing listens for devices, which keep what they have; who asks for health is told why. */
 function waitForDisk({ http }: GatewayConfig, log: GatewayLog) {
   let server: HealthServer | undefined;
@@ -223,7 +226,11 @@ function waitForDisk({ http }: GatewayConfig, log: GatewayLog) {
     async tell(error: HeadwaterError): Promise<void> {
       if (error.message !== trouble?.message) log.warn({ err: error }, `devices have to wait: ${error.message}`);
       trouble = error;
-      server ??= await startHealthServer({ ...http, snapshot: () => Promise.reject(trouble) });
+      server ??= await startHealthServer({
+        ...http,
+        snapshot: () => Promise.reject(trouble),
+        onError: onHttpError(log),
+      });
     },
     async close(): Promise<void> {
       await server?.close();

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { type HealthServer, startHealthServer } from './server.ts';
 import type { Snapshot } from './snapshot.ts';
 
 let server: HealthServer;
 let asked = 0;
 const sockets: Socket[] = [];
+const errors: string[] = [];
 beforeEach(async () => {
   asked = 0;
   const snapshot = async () => {
@@ -15,7 +16,12 @@ beforeEach(async () => {
     await sleep(1);
     return { health: { state: 'ok', reasons: [] } } as unknown as Snapshot;
   };
-  server = await startHealthServer({ host: '127.0.0.1', port: 0, snapshot });
+  server = await startHealthServer({
+    host: '127.0.0.1',
+    port: 0,
+    snapshot,
+    onError: (error) => errors.push(error.message),
+  });
 });
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -51,4 +57,20 @@ test('who never ends a request does not keep its connection', { timeout: 30_000 
   socket.resume();
   socket.write('GET /health HTTP/1.1\r\nHost:');
   await once(socket, 'close');
+});
+
+test('connections that cannot be taken are told, and those that come later are served', async () => {
+  const listen = vi.spyOn(Server.prototype, 'listen');
+  onTestFinished(() => listen.mockRestore());
+  const snapshot = async () => ({ health: { state: 'ok', reasons: [] } }) as unknown as Snapshot;
+  const other = await startHealthServer({
+    host: '127.0.0.1',
+    port: 0,
+    snapshot,
+    onError: (error) => errors.push(error.message),
+  });
+  onTestFinished(() => other.close());
+  for (let n = 0; n < 3; n++) (listen.mock.contexts[0] as Server).emit('error', new Error('accept EMFILE'));
+  expect(errors).toEqual(Array(3).fill('accept EMFILE'));
+  expect((await fetch(`${other.url}/health`)).status).toBe(200);
 });

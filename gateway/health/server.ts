@@ -24,6 +24,8 @@ export async function startHealthServer(options: {
   /** 0 takes a free one. */
   readonly port: number;
   readonly snapshot: () => Promise<Snapshot>;
+  /** Told of a connection that could not be taken, as when there are no file descriptors left. */
+  readonly onError: (error: Error) => void;
 }): Promise<HealthServer> {
   // Watching the event loop and the garbage collector costs all the time: only where somebody asks.
   let metrics: GatewayMetrics | undefined;
@@ -56,13 +58,14 @@ export async function startHealthServer(options: {
   server.maxConnections = MAX_CONNECTIONS;
   server.maxRequestsPerSocket = MAX_REQUESTS_EACH;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
+  server.on('error', reject);
   server.listen(options.port, options.host, resolve);
   await promise.catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === 'EADDRINUSE' ? 'another program holds the port' : cause.message;
     const message = `the gateway cannot serve its health on ${options.host}:${options.port}: ${why}. Choose another http.port.`;
     throw new HeadwaterError('HTTP_PORT', message, { cause });
   });
+  server.on('error', options.onError);
   const { port } = server.address() as { port: number };
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return {

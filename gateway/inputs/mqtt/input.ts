@@ -55,7 +55,7 @@ export function mqttInput(initial: MqttOptions): MqttInput {
   let options = initial;
   let local = new TopicRules(options.local ?? []);
   const counts = { messages: 0, lost: 0, unreadable: 0 };
-  const notices = { forbidden: 0, undelivered: 0, turnedAway: 0, fellBehind: 0 };
+  const notices = { forbidden: 0, undelivered: 0, turnedAway: 0, notTaken: 0, fellBehind: 0 };
   let state: InputStatus['state'] = 'waiting';
   let server: Server | undefined;
   let broker: Broker | undefined;
@@ -182,6 +182,11 @@ export function mqttInput(initial: MqttOptions): MqttInput {
       server.on('drop', () => notices.turnedAway++);
       server.on('tlsClientError', (error) => onClientError('not yet connected', error));
       await listen(server, options);
+      // As when there are no file descriptors left.
+      server.on('error', (error) => {
+        notices.notTaken++;
+        onClientError('not yet connected', error);
+      });
       state = 'ok';
     },
     status() {
@@ -210,6 +215,7 @@ interface Notices {
   readonly forbidden: number;
   readonly undelivered: number;
   readonly turnedAway: number;
+  readonly notTaken: number;
   readonly fellBehind: number;
 }
 
@@ -220,6 +226,7 @@ function describe(clients: number, refusing: boolean, notices: Notices, broken: 
     notices.forbidden > 0 && `${notices.forbidden} messages to topics their sender may not use`,
     broken > 0 && `${broken} connections closed that broke the protocol`,
     notices.turnedAway > 0 && `${notices.turnedAway} connections beyond maxClients`,
+    notices.notTaken > 0 && `${notices.notTaken} connections that the system could not hand over`,
     notices.fellBehind > 0 && `${notices.fellBehind} connections cut off that did not read what was sent to them`,
     notices.undelivered > 0 && `${notices.undelivered} messages not kept for subscribers`,
   ]
@@ -239,7 +246,7 @@ function tlsOptions({ cert, key, clientCa, clientCertificates }: NonNullable<Mqt
 /** @throws HeadwaterError `MQTT_PORT` */
 async function listen(server: Server, { host, port }: MqttOptions): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
+  server.on('error', reject);
   server.listen(port, host, resolve);
   try {
     await promise;

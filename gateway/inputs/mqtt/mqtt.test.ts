@@ -1,3 +1,4 @@
+import { Server } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../../buffer/index.ts';
 import { heldReceive } from '../input.contract.ts';
@@ -132,6 +133,15 @@ test('a gateway that is stopped does not pass for devices that vanished', async 
   await input.close();
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(messages).toEqual([]);
+});
+
+test('connections that the system cannot hand over are counted, and those that come later are taken', async () => {
+  const listen = vi.spyOn(Server.prototype, 'listen');
+  onEnd(() => listen.mockRestore());
+  const { device, input } = await open();
+  for (let n = 0; n < 3; n++) (listen.mock.contexts[0] as Server).emit('error', new Error('accept EMFILE'));
+  await (await device()).publishAsync('devices/d/x', '1', { qos: 1 });
+  expect(input.status().detail).toContain('3 connections that the system could not hand over');
 });
 
 test('a port that is taken is named', async () => {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,12 +22,15 @@ const isBuilder = process.platform === 'linux' && ['x64', 'arm64'].includes(nati
 const has = (command: string) => spawnSync('which', [command]).status === 0;
 const QEMU = 'qemu-aarch64-static';
 const SYSROOT = '/usr/aarch64-linux-gnu';
-const emulates = native === 'x64' && has(QEMU) && existsSync(join(SYSROOT, 'lib/libstdc++.so.6'));
+const emulates =
+  native === 'x64' && [QEMU, 'dpkg-deb', 'socat'].every(has) && existsSync(join(SYSROOT, 'lib/libstdc++.so.6'));
 
 const LOAD = { clients: 10, messages: 200_000, window: 500 };
 
 let out: string;
 let sums: string;
+/** The Debian package for arm64. */
+let deb: string;
 let commands: Record<Architecture, readonly string[]>;
 let dir: string;
 const running: ChildProcess[] = [];
@@ -37,6 +40,7 @@ beforeAll(async () => {
   out = mkdtempSync(join(tmpdir(), 'headwater-binary-'));
   const built = await buildPackages({ out, architectures: ['x64', 'arm64'] });
   sums = readFileSync(join(out, 'SHA256SUMS'), 'utf8');
+  deb = built.arm64!.deb;
   const emulated = native === 'x64' ? [QEMU, '-L', SYSROOT] : [];
   commands = { x64: [built.x64!.binary], arm64: [...emulated, built.arm64!.binary] };
 }, 300_000);
@@ -117,10 +121,21 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 /** Publishes the numbers in [from, to), each acknowledged. */
-async function publish(url: string, from: number, to: number): Promise<void> {
+async function publish(url: string, from: number, to: number, device = 'd'): Promise<void> {
   const client = await connectAsync(url);
-  for (let n = from; n < to; n++) await client.publishAsync('devices/d/count', String(n), { qos: 1 });
+  for (let n = from; n < to; n++) await client.publishAsync(`devices/${device}/count`, String(n), { qos: 1 });
   await client.endAsync();
+}
+
+/** A line with a device on its other end. */
+async function serialLine() {
+  const [ours, theirs] = [join(dir, 'line'), join(dir, 'device')];
+  running.push(spawn('socat', [`pty,raw,echo=0,link=${ours}`, `pty,raw,echo=0,link=${theirs}`]));
+  await until('the line is there', 30, () => existsSync(ours) && existsSync(theirs));
+  return {
+    settings: [{ path: ours, baudRate: 115_200, acknowledge: false }],
+    send: () => writeFileSync(theirs, '{"device":"board","values":{"temperature":21.5}}\n'),
+  };
 }
 
 async function backlog(url: string): Promise<number> {
@@ -184,6 +199,43 @@ describe.skipIf(!isBuilder)('the single binary (needs Linux on x64 or arm64)', (
       expect([...new Set(counts)].sort((a, b) => a - b)).toEqual(Array.from({ length: 400 }, (_, n) => n));
     });
 
+    test.skipIf(!emulates)(
+      'for arm64, as its Debian package has it, brings what comes over MQTT and a serial line through a kill -9 (needs qemu-user-static, libstdc++6-arm64-cross, dpkg-deb and socat)',
+      async () => {
+        const unpacked = join(dir, 'package');
+        execFileSync('dpkg-deb', ['--extract', deb, unpacked]);
+        expect(execFileSync('dpkg-deb', ['--field', deb, 'Architecture'], { encoding: 'utf8' })).toBe('arm64\n');
+        commands = { ...commands, arm64: [QEMU, '-L', SYSROOT, join(unpacked, 'usr/bin/headwater-gateway')] };
+        expect(ask('arm64', '--version').stdout).toBe(`${pkg.version}\n`);
+
+        const { caPath, bootstrap, users } = bed.cluster;
+        const { username, passwordFile } = users.get('gateway')!;
+        const line = await serialLine();
+        const kafka = { brokers: bootstrap, caFile: caPath, username, passwordFile };
+        const { file, mqtt } = await configure({ kafka, serial: line.settings });
+        expect(ask('arm64', 'gateway', 'check', '--config', file)).toMatchObject({ status: 0 });
+        const first = await start('arm64', file);
+        await publish(mqtt, 0, 20, 'arm');
+        await kill(first);
+        await start('arm64', file);
+        await publish(mqtt, 20, 40, 'arm');
+        expect(ask('arm64', 'gateway', 'status', '--config', file).stdout).toContain('gw-1');
+
+        const raw = await collect(bed, TOPICS.raw.name);
+        const from = (name: string) =>
+          raw.records.map(({ value }) => Reading.parse(JSON.parse(`${value}`))).filter(({ device }) => device === name);
+        await until('a reading from the line in Kafka', 60, async () => {
+          line.send();
+          await sleep(500);
+          return from('board').length > 0;
+        });
+        await until('40 readings in Kafka', 60, () => from('arm').length >= 40);
+        await raw.close();
+        const counts = new Set(from('arm').map(({ value }) => value));
+        expect([...counts].sort((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 40 }, (_, n) => n));
+      },
+    );
+
     test('keeps within its memory while ten devices send as fast as they can, from the moment they log in', async () => {
       const { caPath, bootstrap, users } = bed.cluster;
       const { username, passwordFile } = users.get('gateway')!;
@@ -204,32 +256,13 @@ describe.skipIf(!isBuilder)('the single binary (needs Linux on x64 or arm64)', (
   });
 
   test.skipIf(!has('socat'))('reads a serial line with the addon inside it (needs socat)', async () => {
-    const [ours, theirs] = [join(dir, 'line'), join(dir, 'device')];
-    const line = spawn('socat', [`pty,raw,echo=0,link=${ours}`, `pty,raw,echo=0,link=${theirs}`]);
-    running.push(line);
-    await until('the line is there', 10, () => existsSync(ours) && existsSync(theirs));
-    const serial = [{ path: ours, baudRate: 115_200, acknowledge: false }];
-    const { file, http } = await configure({ kafka: await unreachable(), serial });
+    const line = await serialLine();
+    const { file, http } = await configure({ kafka: await unreachable(), serial: line.settings });
     await start(native, file);
     await until('a reading from the line', 20, async () => {
-      writeFileSync(theirs, '{"device":"board","values":{"temperature":21.5}}\n');
+      line.send();
       await sleep(200);
       return (await backlog(http)) > 0;
     });
   });
-
-  test.skipIf(!emulates)(
-    'for arm64 takes readings into its buffer (needs qemu-user-static and libstdc++6-arm64-cross)',
-    async () => {
-      expect(ask('arm64', '--version').stdout).toBe(`${pkg.version}\n`);
-      const { file, mqtt, http } = await configure({ kafka: await unreachable() });
-      expect(ask('arm64', 'gateway', 'check', '--config', file)).toMatchObject({ status: 0 });
-      const gateway = await start('arm64', file);
-      await publish(mqtt, 0, 20);
-      await kill(gateway);
-      await start('arm64', file);
-      expect(await backlog(http)).toBe(20);
-    },
-    300_000,
-  );
 });

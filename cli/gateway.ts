@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { command as flash } from './gateway-flash.ts';
+import { command as hashPassword } from './gateway-hash-password.ts';
 import { configFile, leaveWithin, openLog, stopSignal } from './support.ts';
 
 export const command = new Command('gateway').description('the edge gateway: inputs, disk buffer, forwarder');
@@ -83,3 +84,4 @@ command
   });
 
 command.addCommand(flash);
+command.addCommand(hashPassword);

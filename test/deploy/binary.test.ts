@@ -161,6 +161,9 @@ describe.skipIf(!isBuilder)('the single binary (needs Linux on x64 or arm64)', (
     const { file } = await configure({ kafka: await unreachable() });
     expect(ask(native, 'gateway', 'check', '--config', file)).toMatchObject({ status: 0, stdout: `${file} is good\n` });
     expect(ask(native, 'gateway', 'status', '--config', file)).toMatchObject({ status: 1 });
+    const [binary] = commands[native];
+    const hashed = spawnSync(binary!, ['gateway', 'hash-password'], { encoding: 'utf8', input: 'secret' });
+    expect(hashed).toMatchObject({ status: 0, stdout: expect.stringMatching(/^scrypt\$/) });
     writeFileSync(file, 'gateway: { id: "" }');
     expect(ask(native, 'gateway', 'check', '--config', file)).toMatchObject({ status: 2, stdout: '' });
   });

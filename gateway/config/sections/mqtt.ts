@@ -18,7 +18,7 @@ const account = z
         'must be scrypt$N$r$p$salt$hash: N a power of 2, a salt of 8 bytes or more, a hash of 16 or more',
       )
       .optional()
-      .describe('scrypt$N$r$p$salt$hash, salt and hash in base64.'),
+      .describe('Made by `headwater gateway hash-password`: scrypt$N$r$p$salt$hash, salt and hash in base64.'),
     publish: publish.default(['devices/{username}', 'devices/{username}/#']),
     subscribe,
   })

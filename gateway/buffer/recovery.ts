@@ -31,7 +31,7 @@ import { newEpoch } from './epochs.ts';
 import { ID_TABLES, UNSOUND } from './ids.ts';
 import { commitsBehindDamage } from './journal.ts';
 import { inTransaction, salvage, tell } from './salvage.ts';
-import { type Note, newSession, readNote, signOfReplacement, writeNote } from './session.ts';
+import { type Note, newSession, noteClosed, readNote, signOfReplacement, writeNote } from './session.ts';
 
 /** Up to this size the whole database is checked at opening; a larger one where it may be damaged only as it is read. */
 const CHECKED_BYTES = 16 * 1024 * 1024;
@@ -100,6 +100,7 @@ function openWhole(dir: string, walLimit: number, now: number, note: Note | unde
         : signOfReplacement(dir, note, state, hadJournal);
     return { db, state, recovered: sign && goOnAsNew(db, state, sign, now) };
   } catch (error) {
+    if (note && hadJournal && !existsSync(journal)) noteClosed(dir, note);
     if (!saysDamaged(error)) throw error;
     if (!lastTry) for (const file of [path, journal]) readWhole(file);
     for (const suffix of ['', '-wal']) rmSync(repaired + suffix, { force: true });

@@ -62,6 +62,16 @@ export function writeNote(dir: string, note: Omit<Note, 'databaseBorn' | 'noteBo
   }
 }
 
+/**
+ * The database was opened and closed again without being used, and its journal may be gone. Not where a sign of replacement would go with the old
+ * note. @throws the file system's error
+ */
+export function noteClosed(dir: string, note: Note): void {
+  const isItself =
+    !differs(note.databaseBorn, bornOf(join(dir, 'buffer.db'))) && !differs(note.noteBorn, bornOf(fileOf(dir)));
+  if (isItself) writeNote(dir, { ...note, closing: true });
+}
+
 /** Undefined where there is none that can be read. */
 export function readNote(dir: string): Note | undefined {
   if (!existsSync(fileOf(dir))) return undefined;

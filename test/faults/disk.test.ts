@@ -117,19 +117,23 @@ describe.skipIf(!hasCompiler())('a bad disk (needs gcc)', () => {
     const disk = new BadDisk(mkdtempSync(join(folder, 'start-')), library, { journal: true });
     onTestFinished(() => disk.close());
     const tally = new Tally();
+    await tally.fill(disk.dir, RECORDS);
     const first = start(disk, random.between(1, 1e9), tally);
     await first.more('stored', 100);
     await first.kill();
+    const unreadable = (name: string, badFrom: number) => {
+      disk.set({ badInode: inodeOf(disk, name), badFrom, badTo: 2 ** 40 });
+    };
     const faults = {
-      'read-only': { readOnly: 1 },
-      full: { writeErrno: ERRNO.ENOSPC },
-      'failing writes and syncs': { writeErrno: ERRNO.EIO, syncErrno: ERRNO.EIO },
-      'failing reads': { badInode: inodeOf(disk, 'buffer.db'), badFrom: 0, badTo: 2 ** 40 },
-      'failing reads of the journal': { badInode: inodeOf(disk, 'buffer.db-wal'), badFrom: 0, badTo: 2 ** 40 },
+      'failing reads': () => unreadable('buffer.db', 2 * 4096),
+      'failing reads of the journal': () => unreadable('buffer.db-wal', 0),
+      'read-only': () => disk.set({ readOnly: 1 }),
+      full: () => disk.set({ writeErrno: ERRNO.ENOSPC }),
+      'failing writes and syncs': () => disk.set({ writeErrno: ERRNO.EIO, syncErrno: ERRNO.EIO }),
     };
     for (const [name, fault] of Object.entries(faults)) {
       tally.nextLife();
-      disk.set(fault);
+      fault();
       const [waits, refused] = [tally.waits.length, tally.counts.refused];
       const program = start(disk, random.between(1, 1e9), tally);
       onTestFinished(() => program.kill());

@@ -288,6 +288,25 @@ test('a full buffer does not keep the gateway from starting, nor what was held f
   expect(readings().map(({ value }) => value)).toEqual([1, 2]);
 });
 
+test('of large messages that were held, only some go to the buffer at a time', async () => {
+  const payload = Buffer.from(`{"device":"d","values":{"x":1},"more":"${'x'.repeat(60_000)}"}`);
+  const { receive } = await open();
+  await Promise.all(Array.from({ length: 12 }, () => receive({ source: 'serial:x', payload }).outcome));
+  await closers.pop()!();
+  clock.set = true;
+  const waiting: (() => void)[] = [];
+  let taken = 0;
+  await open(() => new Promise((resolve) => waiting.push(() => resolve('stored'))));
+  while (taken < 12) {
+    await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(0), { timeout: 30_000 });
+    expect(waiting.length).toBeLessThan(4);
+    for (const store of waiting.splice(0)) {
+      store();
+      taken++;
+    }
+  }
+});
+
 test('a gateway that is closed while newer messages wait refuses them', async () => {
   const { send, close } = await open(async () => 'refused');
   await send(1).outcome;

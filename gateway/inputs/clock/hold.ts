@@ -22,6 +22,8 @@ const CHECK_MS = 1_000;
 const ANNOUNCE_EVERY_MS = 10_000;
 /** Messages handed over at a time: the buffer tells apart as many frames of a device, in whatever order they are taken. */
 const BATCH = 64;
+/** Characters of their lines: decoded, a message may be a hundred times as much. */
+const BATCH_LENGTH = 131_072;
 /** Bytes of memory, about, that come of each of a message while it is written to the file; and once it is decoded, at worst: a line of CSV has two. */
 const IN_THE_FILE = 2;
 const MOST_MADE_OF_A_BYTE = 256;
@@ -255,6 +257,7 @@ function wholeLines(bytes: Buffer): number {
 function* batchesOf(bytes: Buffer): Generator<Line[]> {
   const lastDone = bytes.lastIndexOf(`\n${DONE}`) + 1;
   let batch: Line[] = [];
+  let length = 0;
   let number = 0;
   for (let at = 0, end = 0; at < bytes.length; at = end + 1) {
     end = bytes.indexOf(10, at);
@@ -264,9 +267,11 @@ function* batchesOf(bytes: Buffer): Generator<Line[]> {
     const line = { number, at, text, held: parseHeld(text) };
     // What is to be forgotten has to be stored before, and what has its id next comes after.
     const isAlone = line.held?.forget ?? batch[0]?.held?.forget;
-    if (batch.length > 0 && (batch.length === BATCH || isAlone)) {
+    length += text.length;
+    if (batch.length > 0 && (batch.length === BATCH || length > BATCH_LENGTH || isAlone)) {
       yield batch;
       batch = [];
+      length = text.length;
     }
     batch.push(line);
   }

@@ -54,7 +54,12 @@ export class GroupCommit {
 
   /** Why submissions are refused now. */
   get problem(): string | null {
-    return this.#trouble?.message ?? (this.#store.full ? 'the buffer is full' : null);
+    return this.trouble ?? (this.#store.full ? 'the buffer is full' : null);
+  }
+
+  /** What the disk failed at when it was written last. */
+  get trouble(): string | null {
+    return this.#trouble?.message ?? null;
   }
 
   submit(submissions: Submission[]): void {

@@ -124,6 +124,17 @@ test('only the newest damaged file is kept', () => {
   expect(readdirSync(dir.path).filter((name) => name.startsWith('buffer.corrupt-'))).toHaveLength(1);
 });
 
+/** The live lane, to its end. */
+async function readAll(from: DiskBuffer): Promise<Stored[]> {
+  const found: Stored[] = [];
+  for (;;) {
+    const after = found.at(-1)?.sequence ?? 0;
+    const next = await from.peek('live', after, { records: 5000, bytes: 10_000_000 });
+    if (next.length === 0) return found;
+    found.push(...next);
+  }
+}
+
 test('damage that opening does not look for is met while running, ends the buffer with a reason, and is repaired by opening it again', async () => {
   using dir = folder();
   // More than is checked at opening.
@@ -132,18 +143,9 @@ test('damage that opening does not look for is met while running, ends the buffe
   for (let page = 1000; page < 1060; page++) writeSync(file, Buffer.alloc(4096, 0xa5), 0, 4096, page * 4096);
   const buffer = await openBuffer(optionsFor(dir.path));
   expect(buffer.recovered).toBe(null);
-  const read = async (from: DiskBuffer) => {
-    const found: Stored[] = [];
-    for (;;) {
-      const after = found.at(-1)?.sequence ?? 0;
-      const next = await from.peek('live', after, { records: 5000, bytes: 10_000_000 });
-      if (next.length === 0) return found;
-      found.push(...next);
-    }
-  };
   // SQLite says the same of a place that the disk cannot read just now, so it is tried a few times.
   for (let tries = 0; tries < READ_TRIES; tries++) {
-    await expect(read(buffer)).rejects.toMatchObject({ code: 'BUFFER_DISK' });
+    await expect(readAll(buffer)).rejects.toMatchObject({ code: 'BUFFER_DISK' });
   }
   expect((await buffer.failed).message).toMatch(/malformed/);
   expect(await buffer.submit(message('new'))).toBe('refused');
@@ -151,7 +153,7 @@ test('damage that opening does not look for is met while running, ends the buffe
 
   const again = await openBuffer(optionsFor(dir.path));
   expect(again.recovered).toMatch(/set aside/);
-  const found = await read(again);
+  const found = await readAll(again);
   const readings = found.filter(({ kind }) => kind === 'reading');
   expect(readings.length).toBeGreaterThan(78_000);
   expect(readings.every(({ identity }) => identity.startsWith(before))).toBe(true);
@@ -159,6 +161,36 @@ test('damage that opening does not look for is met while running, ends the buffe
   const last = await openBuffer(optionsFor(dir.path));
   expect(last.recovered).toBe(null);
   await last.close();
+});
+
+test('damage in a full buffer that refuses what is new is repaired too', async () => {
+  using dir = folder();
+  const options = optionsFor(dir.path, { maxBytes: 32 * 1024 * 1024 });
+  const big = (n: number) => message({ n, padding: 'x'.repeat(3_000) });
+  const fillUp = async (buffer: DiskBuffer) => {
+    for (let n = 0; ; n += 1_000) {
+      const outcomes = await Promise.all(Array.from({ length: 1_000 }, (_, at) => buffer.submit(big(n + at))));
+      if (outcomes.includes('refused')) return;
+    }
+  };
+  const first = await openBuffer(options);
+  await fillUp(first);
+  await first.close();
+  const file = openSync(`${dir.path}/buffer.db`, 'r+');
+  for (let page = 1000; page < 1060; page++) writeSync(file, Buffer.alloc(4096, 0xa5), 0, 4096, page * 4096);
+
+  const buffer = await openBuffer(options);
+  await fillUp(buffer);
+  expect((await buffer.status()).problem).toBe('the buffer is full');
+  for (let tries = 0; tries < READ_TRIES; tries++) {
+    await expect(readAll(buffer)).rejects.toMatchObject({ code: 'BUFFER_DISK' });
+  }
+  expect((await buffer.failed).message).toMatch(/malformed/);
+  await buffer.close();
+  const again = await openBuffer(options);
+  expect(again.recovered).toMatch(/set aside/);
+  expect((await readAll(again)).length).toBeGreaterThan(1_000);
+  await again.close();
 });
 
 test('a record that is gone from the middle without a word is damage', () => {

@@ -95,7 +95,7 @@ function serve(store: Store): void {
       if (before?.after === after) failed.delete(lane);
       return found;
     } catch (error) {
-      if (!saysUnreadable(error) || commits.problem !== null) throw error;
+      if (!saysUnreadable(error) || commits.trouble !== null) throw error;
       const tries = before?.after === after ? before.tries + 1 : 1;
       failed.set(lane, { after, tries });
       throw tries < READ_TRIES ? error : new Damage((error as Error).message, { cause: error });

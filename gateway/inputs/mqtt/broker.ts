@@ -89,6 +89,7 @@ export class Broker {
     const { persistence } = broker.#aedes as unknown as { persistence: BrokerMemory };
     await boundMemory(persistence, sessions, {
       mayRead: (clientId, filter) => broker.#byId.get(clientId)?.access?.subscribe.grants(filter) === true,
+      isConnected: (clientId) => broker.#byId.has(clientId),
       onDropped: () => hooks.onDropped(),
     });
     return broker;

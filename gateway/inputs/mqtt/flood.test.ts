@@ -55,34 +55,3 @@ test.each([
   },
   180_000,
 );
-
-test('what waits for devices that are away has bounds in bytes, and there is room again when they have it', async () => {
-  const { device, raw, input } = await open({ anonymous: { publish: ['#'], subscribe: ['#'] }, local: ['#'] });
-  const lasting = { clientId: 'away', clean: false };
-  const sender = await device();
-  const payload = Buffer.alloc(60_000, 'x');
-  const publish = async (count: number) => {
-    for (let n = 0; n < count; n++) await sender.publishAsync('c/x', payload, { qos: 2 });
-  };
-  const dropped = () => Number(/(\d+) messages not kept for subscribers/.exec(input.status().detail)?.[1] ?? 0);
-
-  const first = await device(lasting);
-  await first.subscribeAsync('c/#', { qos: 2 });
-  await first.endAsync();
-  await publish(200);
-  const beyond = dropped();
-  expect(beyond).toBeGreaterThan(50);
-
-  const again = await raw();
-  expect(await again.connect(lasting)).toMatchObject({ sessionPresent: true });
-  for (let n = 0; n < 200 - beyond; n++) {
-    const { messageId } = await again.next('publish');
-    again.send({ cmd: 'pubrec', messageId: messageId! });
-    await again.next('pubrel');
-    again.send({ cmd: 'pubcomp', messageId: messageId! });
-  }
-  again.send({ cmd: 'disconnect' });
-  await again.untilClosed();
-  await publish(60);
-  expect(dropped()).toBe(beyond);
-});

@@ -1,12 +1,18 @@
 import type { Sessions } from './sessions.ts';
 
-/** Messages that wait in memory for subscribers, those of one client and those of all, and the bytes of all. */
-const MAX_QUEUED = 1_000;
-const MAX_QUEUED_IN_ALL = 10_000;
-const MAX_QUEUED_BYTES = 4 * 1_024 * 1_024;
+const MIB = 1_024 * 1_024;
+/** Messages that wait in memory for one client, and for all. Those who are away leave some of the room to those who are connected. */
+const MOST_OF_ONE: Amount = { count: 1_000, bytes: MIB };
+const MOST_IN_ALL: Amount = { count: 10_000, bytes: 4 * MIB };
+const MOST_IN_ALL_FOR_AWAY: Amount = { count: 7_500, bytes: 3 * MIB };
 /** Retained messages, their number and their bytes. */
 const MAX_RETAINED = 10_000;
-const MAX_RETAINED_BYTES = 4 * 1_024 * 1_024;
+const MAX_RETAINED_BYTES = 4 * MIB;
+
+interface Amount {
+  count: number;
+  bytes: number;
+}
 
 interface Packet {
   readonly topic: string;
@@ -38,24 +44,26 @@ export interface BrokerMemory {
 export interface MemoryHooks {
   /** Whether the client, which is connected, may subscribe to this. */
   mayRead(clientId: string, filter: string): boolean;
+  isConnected(clientId: string): boolean;
   /** Something was beyond the bounds and is not kept. */
   onDropped(): void;
 }
 
 /** Messages of one client that wait. */
-interface Queue {
-  count: number;
+interface Queue extends Amount {
   /** Packet id → bytes, of those that were sent to it. */
   readonly sent: Map<number, number>;
 }
 
 const bytesOf = ({ topic = '', payload }: Partial<Packet>): number => topic.length + (payload?.length ?? 0);
+const fits = ({ count, bytes }: Amount, more: number, most: Amount): boolean =>
+  count < most.count && bytes + more <= most.bytes;
 
 /** Sets bounds to what the broker keeps in memory for subscribers, and keeps the subscriptions of lasting sessions over restarts. */
 export async function boundMemory(
   memory: BrokerMemory,
   sessions: Sessions,
-  { mayRead, onDropped }: MemoryHooks,
+  { mayRead, isConnected, onDropped }: MemoryHooks,
 ): Promise<void> {
   const inner = {
     storeRetained: memory.storeRetained.bind(memory),
@@ -66,13 +74,21 @@ export async function boundMemory(
     outgoingClearMessageId: memory.outgoingClearMessageId.bind(memory),
   };
   const queued = new Map<string, Queue>();
-  let queuedInAll = 0;
-  let queuedBytes = 0;
+  const inAll: Amount = { count: 0, bytes: 0 };
+  /** Payload → clients for which no room was left. They may be connected, and are sent it all the same. */
+  const leftOut = new WeakMap<Buffer, Set<string>>();
   const retained = new Map<string, number>();
   let retainedBytes = 0;
 
   for (const { clientId, topic, qos } of sessions.subscriptions()) {
     await memory.addSubscriptions({ id: clientId }, [{ topic, qos: qos as 0 | 1 | 2 }]);
+  }
+
+  function add(queue: Queue, count: number, bytes: number): void {
+    for (const amount of [queue, inAll]) {
+      amount.count += count;
+      amount.bytes += bytes;
+    }
   }
 
   memory.storeRetained = (packet) => {
@@ -92,35 +108,40 @@ export async function boundMemory(
   memory.outgoingEnqueueCombi = (to, packet) => {
     const bytes = bytesOf(packet);
     const taken = to.filter(({ clientId }) => {
-      const queue = queued.get(clientId) ?? { count: 0, sent: new Map() };
-      const isFull = queue.count >= MAX_QUEUED || queuedInAll >= MAX_QUEUED_IN_ALL;
-      if (isFull || queuedBytes + bytes > MAX_QUEUED_BYTES) {
+      const queue = queued.get(clientId) ?? { count: 0, bytes: 0, sent: new Map() };
+      const mostInAll = isConnected(clientId) ? MOST_IN_ALL : MOST_IN_ALL_FOR_AWAY;
+      if (!fits(queue, bytes, MOST_OF_ONE) || !fits(inAll, bytes, mostInAll)) {
         onDropped();
+        leftOut.set(packet.payload, (leftOut.get(packet.payload) ?? new Set()).add(clientId));
         return false;
       }
       queued.set(clientId, queue);
-      queue.count++;
-      queuedInAll++;
-      queuedBytes += bytes;
+      add(queue, 1, bytes);
       return true;
     });
     return inner.outgoingEnqueueCombi(taken, packet);
   };
 
   memory.outgoingUpdate = async (client, packet) => {
-    await inner.outgoingUpdate(client, packet);
+    const { payload, messageId } = packet;
+    try {
+      await inner.outgoingUpdate(client, packet);
+    } catch (error) {
+      // aedes would cut the client off. It may have this message although none is kept, and a PUBREC is answered in any case.
+      if (payload !== undefined && !leftOut.get(payload)?.has(client.id)) throw error;
+      return;
+    }
     // A PUBREL that takes a message's place has nothing that would tell its bytes later.
-    if (packet.payload !== undefined) queued.get(client.id)?.sent.set(packet.messageId, bytesOf(packet));
+    if (payload !== undefined) queued.get(client.id)?.sent.set(messageId, bytesOf(packet));
   };
 
   memory.outgoingClearMessageId = async (client, packet) => {
     const cleared = await inner.outgoingClearMessageId(client, packet);
     const queue = queued.get(client.id);
     if (cleared === undefined || queue === undefined) return cleared;
-    queuedInAll--;
-    queuedBytes -= queue.sent.get(packet.messageId!) ?? bytesOf(cleared);
+    add(queue, -1, -(queue.sent.get(packet.messageId!) ?? bytesOf(cleared)));
     queue.sent.delete(packet.messageId!);
-    if (--queue.count === 0) queued.delete(client.id);
+    if (queue.count === 0) queued.delete(client.id);
     return cleared;
   };
 

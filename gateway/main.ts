@@ -17,11 +17,11 @@ import {
 import {
   configuredRules,
   Decoder,
-  isSynchronized,
   openClock,
   openIntake,
   plannedInputs,
   RunningInputs,
+  synchronization,
 } from './inputs/index.ts';
 import { kafkaAccess } from './kafka-access.ts';
 import { changedPaths, fixedChanges, type Reloaded, withoutFixed } from './reload.ts';
@@ -68,7 +68,9 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
   const { id, site } = started.gateway;
   const { dir, maxBytes, maxAge, whenFull, liveWithin } = started.buffer;
   const { trust, holdAtMost } = started.clock;
-  const clock = await openClock(trust === 'always' ? undefined : { isSynchronized, file: join(dir, 'clock-set-in') });
+  const clock = await openClock(
+    trust === 'always' ? undefined : { isSynchronized: synchronization(), file: join(dir, 'clock-set-in') },
+  );
   let config = started;
   const inTurn = oneByOne();
   const closers: (() => Promise<void> | void)[] = [];

@@ -1,6 +1,6 @@
 export { type GatewayClock, openClock } from './clock/gateway-clock.ts';
 export { type HeldStatus, openIntake } from './clock/hold.ts';
-export { isSynchronized } from './clock/synchronized.ts';
+export { synchronization } from './clock/synchronized.ts';
 export { plannedInputs } from './configured.ts';
 export { Decoder } from './decode/decode.ts';
 export { configuredRules, type RuleCounts } from './decode/rules.ts';

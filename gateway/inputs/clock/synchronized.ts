@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 // Whether this machine's clock was set since the machine was started. The time itself does not tell: without a battery a machine starts with the time
@@ -21,18 +22,39 @@ export interface Machine {
   readonly timedatectl?: string;
 }
 
-/** A machine that nobody sets the clock of, as far as can be seen, has the time it shows. */
-export async function isSynchronized(
-  uptimeMs: number,
-  { root = '/', timedatectl = 'timedatectl' }: Machine = {},
-): Promise<boolean> {
-  // Another system than Linux with systemd: a laptop, a container. There is nobody to ask.
-  if (!existsSync(join(root, 'run/systemd/system'))) return true;
-  if (existsSync(join(root, 'run/systemd/timesync/synchronized'))) return true;
-  const { NTP, NTPSynchronized } = await timeServices(timedatectl);
-  if (NTPSynchronized === 'yes') return true;
-  // A clock with a battery may be wrong too, so a service goes first where it can.
-  return uptimeMs >= SERVICES_ACT_WITHIN_MS && (NTP !== 'yes' || (await agreesWithBattery(root)));
+/** What `timedatectl` said; nothing where it did not, which tells nothing. */
+interface Answer {
+  /** Whether a time service is active: `yes` or `no`. */
+  readonly NTP?: string;
+  /** Whether the kernel knows its clock to be synchronised, by whatever service. */
+  readonly NTPSynchronized?: string;
+}
+
+/** Tells of a machine, so long after its start, whether its clock was set since. One that nobody sets the clock of has the time it shows. */
+export function synchronization({ root = '/', timedatectl = 'timedatectl' }: Machine = {}) {
+  let asking: Promise<Answer> | undefined;
+  let saidNo = false;
+
+  /** A program that hangs is not started twice, and one that cannot even be killed is not waited for. */
+  function ask(): Promise<Answer> {
+    asking ??= timeServices(timedatectl).finally(() => {
+      asking = undefined;
+    });
+    return Promise.race([asking, setTimeout(TIMEOUT_MS, {}, { ref: false })]);
+  }
+
+  return async (uptimeMs: number): Promise<boolean> => {
+    // Another system than Linux with systemd: a laptop, a container. There is nobody to ask.
+    if (!existsSync(join(root, 'run/systemd/system'))) return true;
+    if (existsSync(join(root, 'run/systemd/timesync/synchronized'))) return true;
+    const { NTP, NTPSynchronized } = await ask();
+    if (NTPSynchronized === 'yes') return true;
+    // Twice, as a service that is just being started anew is none for a moment.
+    const isNobodyThere = NTP === 'no' && saidNo;
+    saidNo = NTP === 'no';
+    // A clock with a battery may be wrong too, so a service goes first where it can.
+    return uptimeMs >= SERVICES_ACT_WITHIN_MS && (isNobodyThere || (await agreesWithBattery(root)));
+  };
 }
 
 /** Whether a clock with a battery shows the same time. Without its battery it starts from nothing, so it does not. */
@@ -45,12 +67,15 @@ async function agreesWithBattery(root: string): Promise<boolean> {
   return seconds.some((text) => Math.abs(Number(text) * 1_000 - Date.now()) <= BATTERY_WITHIN_MS);
 }
 
-/** Whether a time service is active, and whether the kernel knows its clock to be synchronised by whatever service; nothing where nobody tells. */
-async function timeServices(timedatectl: string): Promise<Record<string, string>> {
+async function timeServices(timedatectl: string): Promise<Answer> {
   try {
-    const { stdout } = await run(timedatectl, ['show', '-p', 'NTP', '-p', 'NTPSynchronized'], { timeout: TIMEOUT_MS });
+    const { stdout } = await run(timedatectl, ['show', '-p', 'NTP', '-p', 'NTPSynchronized'], {
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
     return Object.fromEntries(stdout.split('\n').map((line) => line.split('=')));
-  } catch {
-    return {};
+  } catch (error) {
+    // Whoever has no such program has no service that it would know of. All else, such as a bus that is not there yet, may be otherwise a moment later.
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? { NTP: 'no' } : {};
   }
 }

@@ -42,8 +42,9 @@ export class GroupCommit {
   #timer: NodeJS.Timeout | undefined;
   #running = false;
   #ended = false;
-  /** Tries that said the file is damaged, one after the other. */
-  #damaged = 0;
+  /** Tries that said the file is damaged, one after the other: of each work, as each looks at other places. */
+  readonly #damaged = { commit: 0, checkpoint: 0, shrink: 0 };
+  #shrinkFrom = 0;
   #trouble: { readonly message: string; readonly until: number } | undefined;
 
   constructor(options: GroupCommitOptions) {
@@ -133,16 +134,16 @@ export class GroupCommit {
     try {
       const outcomes = this.#store.commit(group, this.#releases);
       this.#trouble = undefined;
-      this.#damaged = 0;
+      this.#damaged.commit = 0;
       this.#releases = new Map();
       if (group.length > 0) this.#options.onOutcomes(outcomes);
       for (const done of this.#released.splice(0)) done();
     } catch (error) {
-      this.#failed(error);
+      this.#failed('commit', error);
       if (group.length > 0) this.#options.onOutcomes(new Uint8Array(group.length).fill(REFUSED));
       return;
     }
-    this.#attempt(() => this.#store.checkpoint());
+    this.#attempt('checkpoint', () => this.#store.checkpoint());
   }
 
   #takeGroup(): Submission[] {
@@ -162,25 +163,32 @@ export class GroupCommit {
   #shrink(): void {
     setImmediate(() => {
       if (this.#ended || this.#running || this.#trouble || this.#waiting.length > 0) return;
-      if (this.#attempt(() => this.#store.shrink())) this.#shrink();
+      if (performance.now() < this.#shrinkFrom) return;
+      if (this.#attempt('shrink', () => this.#store.shrink())) this.#shrink();
     });
   }
 
-  #attempt<T>(work: () => T): T | undefined {
+  #attempt<T>(upkeep: 'checkpoint' | 'shrink', work: () => T): T | undefined {
     try {
-      return work();
+      const done = work();
+      this.#damaged[upkeep] = 0;
+      return done;
     } catch (error) {
-      this.#failed(error);
+      this.#failed(upkeep, error);
       return undefined;
     }
   }
 
-  #failed(error: unknown): void {
-    this.#damaged = saysDamaged(error) ? this.#damaged + 1 : 0;
-    if (this.#damaged > 0 && (!saysUnreadable(error) || this.#damaged >= READ_TRIES)) {
+  #failed(work: 'commit' | 'checkpoint' | 'shrink', error: unknown): void {
+    const damaged = saysDamaged(error) ? this.#damaged[work] + 1 : 0;
+    this.#damaged[work] = damaged;
+    const until = performance.now() + RETRY_AFTER_MS;
+    if (damaged > 0 && (!saysUnreadable(error) || damaged >= READ_TRIES)) {
       this.#ended = true;
       this.#options.onDamaged(error);
-    } else
-      this.#trouble = { message: `the disk: ${(error as Error).message}`, until: performance.now() + RETRY_AFTER_MS };
+    } else if (work === 'shrink') {
+      // Nothing that devices send has to wait for this.
+      this.#shrinkFrom = until;
+    } else this.#trouble = { message: `the disk: ${(error as Error).message}`, until };
   }
 }

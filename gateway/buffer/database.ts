@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { type Evicted, HeadwaterError } from '../../contract/index.ts';
 import { type Epoch, newEpoch } from './epochs.ts';
@@ -209,20 +209,6 @@ export function bringUpToDate(db: DatabaseSync): void {
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
-    throw error;
-  }
-}
-
-/** A statement's rows one by one. Where a read failed, Node has `iterate` fail once more at its next use, whatever is read then; not after this. */
-export function* rowsOf(statement: StatementSync, ...values: number[]): Generator<Record<string, unknown>> {
-  try {
-    yield* statement.iterate(...values);
-  } catch (error) {
-    try {
-      statement.get(...values);
-    } catch {
-      // It is well now, or fails again when it is used.
-    }
     throw error;
   }
 }

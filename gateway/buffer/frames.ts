@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { rowsOf } from './rows.ts';
 
 /** An input has at most so many numbered messages of a device on their way to the disk: so few that what is refused among them never costs a memory. */
 export const FRAME_WINDOW = 512;
@@ -61,7 +62,7 @@ export class FrameMemory {
     this.#changed.clear();
     this.#size = 0;
     this.#uses = 0;
-    for (const row of this.#sql.load.iterate()) {
+    for (const row of rowsOf(this.#sql.load)) {
       const [device, boot] = [row.device as string, row.boot as string];
       const seen = unpackRuns(row.seen as Uint8Array);
       this.#frames.set(`${device}/${boot}`, { device, boot, seen });

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { PacketLimits } from './packets.ts';
+import { rowsOf } from './rows.ts';
 
 /**
  * Packet ids of QoS 2 messages that were not released, by client, in memory and in a table of the database that is written as they come, in the
@@ -29,7 +30,7 @@ export class InboundMemory {
     this.#clients.clear();
     this.#count = 0;
     this.#uses = 0;
-    for (const { at, client, packet } of this.#sql.load.iterate()) {
+    for (const { at, client, packet } of rowsOf(this.#sql.load)) {
       this.#use(client as string).set(packet as number, at as number);
       this.#count++;
       this.#uses = at as number;

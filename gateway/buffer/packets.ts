@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { rowsOf } from './rows.ts';
 
 export interface PacketLimits {
   readonly clients: number;
@@ -65,7 +66,7 @@ export class PacketMemory {
     this.#changed = [];
     this.#count = 0;
     this.#uses = 0;
-    for (const { at, client, bytes } of this.#sql.load.iterate()) {
+    for (const { at, client, bytes } of rowsOf(this.#sql.load)) {
       this.#use(this.#client(client as string), at as number, (bytes as number) / MESSAGE_BYTES);
     }
   }

@@ -1,10 +1,11 @@
+import { openSync, readFileSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createTables, newState } from './database.ts';
+import { createTables, newState, PAGE_BYTES } from './database.ts';
 import { MOST_RUNS } from './frames.ts';
 import { Repeats } from './repeats.ts';
-import { frame, inbound } from './testing.ts';
+import { folder, frame, inbound, packet } from './testing.ts';
 
 function memory(): DatabaseSync {
   const db = new DatabaseSync(':memory:');
@@ -139,4 +140,36 @@ test('a client may have all its 65,535 QoS 2 ids unreleased, and unreleased ids 
   expect(rows(db, 'inbound')).toBeLessThanOrEqual(limits.packets);
   expect(small.isRepeat(inbound(40, 'a'))).toBe(false);
   expect(small.isRepeat(inbound(40, 'e'))).toBe(true);
+});
+
+test('a memory that could not be read is whole as soon as it can be', () => {
+  using dir = folder({ inMemory: true });
+  const path = `${dir.path}/buffer.db`;
+  const db = new DatabaseSync(path);
+  db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
+  createTables(db, newState(0));
+  const repeats = new Repeats(db);
+  const ids = ['a-frame', 'a-packet', 'an-inbound'].flatMap((name) =>
+    Array.from({ length: 2_000 }, (_, at) => {
+      if (name === 'a-frame') return frame(at, `${name}-${at}`);
+      return name === 'a-packet' ? packet(1, true, at, `${name}-${at}`) : inbound(at + 1, name);
+    }),
+  );
+  db.exec('BEGIN');
+  for (const id of ids) repeats.remember(id);
+  repeats.save();
+  db.exec('COMMIT');
+  const whole = readFileSync(path);
+  const file = openSync(path, 'r+');
+  for (const name of ['a-frame', 'a-packet', 'an-inbound']) {
+    const place = Math.floor(whole.lastIndexOf(name) / PAGE_BYTES) * PAGE_BYTES;
+    writeSync(file, Buffer.alloc(PAGE_BYTES, 0xa5), 0, PAGE_BYTES, place);
+    db.exec('PRAGMA shrink_memory');
+    expect(() => repeats.load(), name).toThrow('malformed');
+    writeSync(file, whole, place, PAGE_BYTES, place);
+    db.exec('PRAGMA shrink_memory');
+    repeats.load();
+    expect(ids.every((id) => repeats.isRepeat(id))).toBe(true);
+  }
+  db.close();
 });

@@ -1,12 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Evicted, HeadwaterError, LANES } from '../../contract/index.ts';
 import { Ages, type Clock } from './ages.ts';
-import { Damage, encodeState, endOf, PAGE_BYTES, rowOf, rowsOf, type State, sequenceOf } from './database.ts';
+import { Damage, encodeState, endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
 import { asForwarded, epochsAfter } from './epochs.ts';
 import { Evictor } from './eviction.ts';
 import { KINDS, OUTCOMES } from './protocol.ts';
 import { noteDamage, type Opened, openOrRepair } from './recovery.ts';
 import { Repeats, repeatLimitsOf } from './repeats.ts';
+import { rowsOf } from './rows.ts';
 import { writeNote } from './session.ts';
 import { bytesOf, MIN_BYTES, sizeOf, walLimitOf } from './sizes.ts';
 import type { BufferOptions, BufferStatus, Stored, Submission } from './types.ts';

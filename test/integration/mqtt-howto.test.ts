@@ -105,12 +105,18 @@ test.skipIf(!found)(
   },
 );
 
-test('its other configuration is a valid one', () => {
+test('its other configurations are valid ones', () => {
   const minimal = {
     gateway: { id: 'gw', site: 's' },
     buffer: { dir: 'b' },
     kafka: { brokers: ['a:1'], caFile: 'c', passwordFile: 'p' },
   };
-  writeFileSync(join(dir, 'paho.yaml'), stringify({ ...minimal, ...parse(blocks('yaml')[1]!) }));
-  expect(loadGatewayConfig(join(dir, 'paho.yaml'), {}).inputs.mqtt?.local).toEqual(['#', '!devices/#']);
+  const [, hashed, paho, ...more] = blocks('yaml').map((block, at) => {
+    const file = join(dir, `other-${at}.yaml`);
+    writeFileSync(file, stringify({ ...minimal, ...parse(block) }));
+    return loadGatewayConfig(file, {}).inputs.mqtt;
+  });
+  expect(hashed?.accounts?.map(({ username }) => username)).toEqual(['pump-1']);
+  expect(paho?.local).toEqual(['#', '!devices/#']);
+  expect(more).toEqual([]);
 });

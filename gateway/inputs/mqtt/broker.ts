@@ -243,8 +243,11 @@ export class Broker {
     if (!persistent && !sessions.has(clientId)) return;
     if (!resumed) await this.#forget(clientId);
     if (!persistent) return sessions.end(clientId);
-    const ended = await sessions.begin(clientId, access!.username);
-    if (ended !== undefined) await this.#forget(ended);
+    for (let id = sessions.nextToEnd; !resumed && id !== undefined; id = sessions.nextToEnd) {
+      await this.#forget(id);
+      await sessions.end(id);
+    }
+    await sessions.begin(clientId, access!.username);
   }
 
   async #forget(clientId: string): Promise<void> {

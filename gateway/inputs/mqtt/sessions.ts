@@ -62,14 +62,17 @@ export class Sessions {
     }
   }
 
-  /** Takes a session up or begins one; resolves when it is on disk. Gives the client whose session had to end for it, if any. */
-  async begin(clientId: string, username: string | undefined): Promise<string | undefined> {
+  /** Whose session has to end before another begins: the one longest not connected, where there is no more room. */
+  get nextToEnd(): string | undefined {
+    return this.#sessions.size < this.#limit ? undefined : this.#sessions.keys().next().value;
+  }
+
+  /** Takes a session up or begins one; resolves when it is on disk. */
+  async begin(clientId: string, username: string | undefined): Promise<void> {
     const known = this.#sessions.get(clientId);
     const session = known ?? { username, subscriptions: new Map(), changed: ++this.#changes };
     this.#sessions.delete(clientId);
     this.#sessions.set(clientId, session);
-    const ended = this.#sessions.size > this.#limit ? this.#sessions.keys().next().value : undefined;
-    if (ended !== undefined) this.#sessions.delete(ended);
     try {
       await this.#save(session.changed);
     } catch (error) {
@@ -80,11 +83,23 @@ export class Sessions {
       }
       throw error;
     }
-    return ended;
   }
 
+  /** Resolves when the end is on disk. */
   async end(clientId: string): Promise<void> {
-    if (this.#sessions.delete(clientId)) await this.#save(++this.#changes);
+    const session = this.#sessions.get(clientId);
+    if (session === undefined) return;
+    this.#sessions.delete(clientId);
+    try {
+      await this.#save(++this.#changes);
+    } catch (error) {
+      // It may still be on disk: unless it can be ended again, it would be back after a restart.
+      if (!this.#sessions.has(clientId)) {
+        this.#sessions.set(clientId, session);
+        session.changed = ++this.#changes;
+      }
+      throw error;
+    }
   }
 
   async subscribe(clientId: string, topic: string, qos: number): Promise<void> {

@@ -36,6 +36,8 @@ export interface Credentials {
   readonly password: Buffer | undefined;
   /** The common name of a client certificate that was verified. */
   readonly certificateName: string | undefined;
+  /** Where it comes from. */
+  readonly address: string;
   /** Whether anybody still waits for the answer. */
   readonly isWanted: () => boolean;
 }
@@ -45,7 +47,7 @@ export interface Credentials {
  * or without; a user name that differs from it is refused.
  */
 export async function logIn({ accounts, anonymous }: Doors, credentials: Credentials): Promise<Access | 3 | 4> {
-  const { clientId, username, password, certificateName, isWanted } = credentials;
+  const { clientId, username, password, certificateName, address, isWanted } = credentials;
   if (accounts === undefined) return accessOf(anonymous ?? ANYWHERE, { clientId });
   if (certificateName !== undefined) {
     if (username !== undefined && username !== certificateName) return 4;
@@ -53,7 +55,7 @@ export async function logIn({ accounts, anonymous }: Doors, credentials: Credent
     return { ...accessOf(rights, { clientId, username: certificateName }), byCertificate: true };
   }
   if (username === undefined || password === undefined) return 4;
-  if (!(await checkPassword(accounts, username, password, isWanted))) return isWanted() ? 4 : 3;
+  if (!(await checkPassword(accounts, username, password, { address, isWanted }))) return isWanted() ? 4 : 3;
   return accessOf(accounts.get(username)!, { clientId, username });
 }
 

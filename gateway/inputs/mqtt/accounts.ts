@@ -36,16 +36,16 @@ export async function hashPassword(password: string): Promise<string> {
 /**
  * Whether the password is the account's. An unknown user takes as long as a wrong password. A password that was right before is known again without
  * the cost of a guess: devices that come back together need neither the time nor the memory. Once nobody waits for the answer (`isWanted`), it is false
- * at no cost.
+ * at no cost. Who asks from one `address` many times keeps nobody waiting who asks from another.
  */
 export async function checkPassword(
   accounts: Accounts,
   username: string,
   password: Buffer,
-  isWanted: () => boolean = () => true,
+  { address = '', isWanted = () => true }: { address?: string; isWanted?: () => boolean } = {},
 ): Promise<boolean> {
   const account = accounts.get(username);
-  return isKnown(account, password) || compareInTurn(username, account, password, isWanted);
+  return isKnown(account, password) || compareInTurn(address, username, account, password, isWanted);
 }
 
 function isKnown(account: Account | undefined, password: Buffer): boolean {
@@ -55,8 +55,11 @@ function isKnown(account: Account | undefined, password: Buffer): boolean {
 
 const digestOf = (password: string | Buffer): Buffer => createHmac('sha256', DIGEST_KEY).update(password).digest();
 
-/** One at a time: devices which come together for the first time would take 16 MiB each, just when the load begins, and all of Node's threads. */
-const compareInTurn = inARow(compare);
+/**
+ * One at a time: devices which come together for the first time would take 16 MiB each, just when the load begins, and all of Node's threads. Address
+ * by address: wrong passwords could keep a row in which all stand longer than devices wait for an answer.
+ */
+const compareInTurn = inTurn(compare);
 
 async function compare(
   username: string,
@@ -86,11 +89,27 @@ async function compare(
 
 const UNKNOWN = `scrypt$${COST.N}$${COST.r}$${COST.p}$${'A'.repeat(22)}==$${'A'.repeat(43)}=`;
 
-function inARow<A extends unknown[], T>(work: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (...args) => {
-    const result = last.then(() => work(...args));
-    last = result.catch(() => {});
-    return result;
+function inTurn<A extends unknown[], T>(work: (...args: A) => Promise<T>): (from: string, ...args: A) => Promise<T> {
+  /** By where it comes from; whose turn is next is first. */
+  const rows = new Map<string, (() => Promise<void>)[]>();
+  let working = false;
+  async function workOff(): Promise<void> {
+    working = true;
+    // Those that come meanwhile are at its end.
+    for (const [from, row] of rows) {
+      const next = row.shift()!;
+      rows.delete(from);
+      if (row.length > 0) rows.set(from, row);
+      await next();
+    }
+    working = false;
+  }
+  return (from, ...args) => {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const row = rows.get(from) ?? [];
+    row.push(() => work(...args).then(resolve, reject));
+    rows.set(from, row);
+    if (!working) void workOff();
+    return promise;
   };
 }

@@ -143,7 +143,11 @@ export function mqttInput(initial: MqttOptions): MqttInput {
     const { accounts, anonymous } = options;
     const certificate = socket instanceof TLSSocket ? certificateName(socket) : undefined;
     if (certificate === false) return 4;
-    return logIn({ accounts, anonymous }, { clientId, username, password, certificateName: certificate, isWanted });
+    const address = socket.remoteAddress ?? '';
+    return logIn(
+      { accounts, anonymous },
+      { clientId, username, password, certificateName: certificate, address, isWanted },
+    );
   }
 
   return {

@@ -82,3 +82,35 @@ test('devices that gave up while others were checked cost nothing, and one that 
   await late;
   expect(counts.all).toBe(before + 2);
 });
+
+test('many wrong passwords from one address keep nobody out who comes from another', async () => {
+  const account = { publish: [], subscribe: [], passwordHash: await hashPassword('secret') };
+  const known = { publish: [], subscribe: [] };
+  setPassword(known, 'secret');
+  const { raw } = await open({
+    accounts: new Map([
+      ['dev', account],
+      ['known', known],
+    ]),
+  });
+  const login = async (address: string, clientId: string, password: string, username = 'dev') => {
+    const client = await raw(address);
+    client.send({ ...CONNECT, clientId, username, password: Buffer.from(password) });
+    return client;
+  };
+  const before = counts.all;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  counts.gate = promise;
+  const guessers = await Promise.all(Array.from({ length: 10 }, (_, n) => login('127.0.0.1', `g${n}`, 'wrong')));
+  await vi.waitFor(() => expect(counts.all).toBe(before + 1), { timeout: 30_000 });
+  const device = await login('127.0.0.2', 'device', 'secret');
+  // What was sent before is with the gateway when this is let in, which needs no check.
+  await (await login('127.0.0.1', 'known', 'secret', 'known')).next('connack');
+  resolve();
+  expect(await device.next('connack')).toMatchObject({ returnCode: 0 });
+  // The one that was on its way, one of the guessers', its own, and perhaps the next.
+  expect(counts.all).toBeLessThanOrEqual(before + 4);
+  await vi.waitFor(() => expect(guessers.every(({ closed }) => closed)).toBe(true), { timeout: 30_000 });
+  expect(counts.all).toBe(before + 11);
+  expect(counts.most).toBe(1);
+});

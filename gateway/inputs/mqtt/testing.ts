@@ -17,7 +17,7 @@ export interface TestBroker {
   /** A client of the mqtt library. */
   device(options?: IClientOptions): Promise<MqttClient>;
   /** A client that does exactly what the test says. */
-  raw(): Promise<RawClient>;
+  raw(localAddress?: string): Promise<RawClient>;
 }
 
 /** Opens embedded brokers and clients for a test file, and closes them after each test. */
@@ -55,8 +55,8 @@ export function testBrokers(): {
         closers.push(() => client.endAsync(true));
         return client;
       },
-      async raw() {
-        const client = await RawClient.open(input.port);
+      async raw(localAddress) {
+        const client = await RawClient.open(input.port, localAddress);
         closers.push(() => client.end());
         return client;
       },
@@ -71,8 +71,8 @@ export class RawClient {
   readonly #socket: Socket;
   #closed = false;
 
-  static async open(port: number): Promise<RawClient> {
-    const socket = connect(port, '127.0.0.1').setNoDelay(true);
+  static async open(port: number, localAddress = '127.0.0.1'): Promise<RawClient> {
+    const socket = connect({ port, host: '127.0.0.1', localAddress }).setNoDelay(true);
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     return new RawClient(socket);
   }

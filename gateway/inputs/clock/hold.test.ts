@@ -184,13 +184,23 @@ test('a restart loses nothing of what was held, a torn end aside', async () => {
   await vi.waitFor(() => expect(readings().map(({ value }) => value)).toEqual([1, 2]));
 });
 
-test('what was held before the machine started again is stamped with that start', async () => {
-  const first = await open();
-  await first.send(1).outcome;
-  await first.close();
-  clock = { set: true, uptime: 5_000, bootId: 'boot-2' };
-  await open();
-  await vi.waitFor(() => expect(readings()).toEqual([{ value: 1, ts: NOW, receivedAt: NOW, clock: 'unset' }]));
+test('what was held before the machine started again keeps its distances, as late as it can have been', async () => {
+  const rules = () => new Map([['serial:x', new Rules({ transform: [{ rateLimit: { every: 5_000 } }] })]]);
+  for (const bootId of ['boot-1', 'boot-2']) {
+    clock = { set: false, uptime: 10_000, bootId };
+    const { receive, close } = await open(undefined, rules());
+    for (let n = 0; n < 3; n++) {
+      expect(await receive({ source: 'serial:x', payload: line(n) }).outcome).toBe('stored');
+      clock.uptime += 10_000;
+    }
+    await close();
+  }
+  clock = { set: true, uptime: 5_000, bootId: 'boot-3' };
+  await open(undefined, rules());
+  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false));
+  // The last of a start at the beginning of the next one.
+  const times = [NOW - 50_000, NOW - 40_000, NOW - 30_000, NOW - 20_000, NOW - 10_000, NOW];
+  expect(readings()).toEqual(times.map((ts, i) => ({ value: i % 3, ts, receivedAt: ts, clock: 'unset' })));
 });
 
 test('what the buffer refuses stays held, and newer messages wait behind it', async () => {

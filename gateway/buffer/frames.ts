@@ -87,9 +87,9 @@ export class FrameMemory {
     this.#changed.add(key);
     const { seen } = frames;
     this.#size -= seen.length;
-    const at = addTo(seen, number);
+    addTo(seen, number);
     // Not the run that has just come.
-    if (seen.length > 2 * MOST_RUNS) seen.splice(at === 0 ? 2 : 0, 2);
+    if (seen.length > 2 * MOST_RUNS) seen.splice(seen[0] === number ? 2 : 0, 2);
     this.#size += seen.length;
   }
 
@@ -136,12 +136,12 @@ function runOf(seen: readonly number[], number: number): number {
   return 2 * low;
 }
 
-/** Adds a number that is in no run, and gives the place of the run it is in then. */
-function addTo(seen: number[], number: number): number {
+/** Adds a number that is in no run. */
+function addTo(seen: number[], number: number): void {
   const last = seen.length - 1;
   if (last > 0 && seen[last]! === number - 1) {
     seen[last] = number;
-    return last - 1;
+    return;
   }
   const at = runOf(seen, number);
   const follows = at > 0 && seen[at - 1] === number - 1;
@@ -150,7 +150,6 @@ function addTo(seen: number[], number: number): number {
   else if (follows) seen[at - 1] = number;
   else if (leads) seen[at] = number;
   else seen.splice(at, 0, number, number);
-  return follows ? at - 2 : at;
 }
 
 /** Each number as its distance from the one before, seven bits a byte, the lowest first. */

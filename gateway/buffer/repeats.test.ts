@@ -40,6 +40,113 @@ test('numbers are known exactly, whatever their order and the leaps between them
   );
 });
 
+const step = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant('remember' as const),
+      boot: fc.constantFrom('a', 'b'),
+      // A few together, from anywhere, or from behind what was highest; beside the leaps of two that the boot may begin with, and in their gaps.
+      from: fc.oneof(
+        fc.nat({ max: 4 * MOST_RUNS }),
+        fc.nat({ max: 2 ** 52 }),
+        fc.record({ beyond: fc.integer({ min: 1, max: 3 }) }),
+      ),
+      count: fc.integer({ min: 1, max: 5 }),
+      down: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('commit' as const, 'undo' as const, 'kill' as const) }) },
+);
+
+/** One boot's numbers as a plain set, of which the lowest that stand together go when there are too many such groups. */
+class PlainMemory {
+  readonly numbers: Set<number>;
+  constructor(numbers: Iterable<number> = []) {
+    this.numbers = new Set(numbers);
+  }
+
+  get highest(): number {
+    return Math.max(0, ...this.numbers);
+  }
+
+  remember(number: number): void {
+    this.numbers.add(number);
+    const groups: number[][] = [];
+    for (const each of [...this.numbers].sort((a, b) => a - b)) {
+      if (groups.at(-1)?.at(-1) === each - 1) groups.at(-1)!.push(each);
+      else groups.push([each]);
+    }
+    if (groups.length <= MOST_RUNS) return;
+    for (const each of groups.find((group) => !group.includes(number))!) this.numbers.delete(each);
+  }
+}
+
+test('whatever comes, is undone or cut off by a kill, each boot is known as a plain set of its numbers, up to the bound on its runs', () => {
+  fc.assert(
+    fc.property(
+      fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }),
+      fc.record({ a: fc.integer({ min: MOST_RUNS - 8, max: MOST_RUNS }), b: fc.constantFrom(0, MOST_RUNS - 2) }),
+      (steps, leaps) => {
+        const db = memory();
+        let repeats = new Repeats(db);
+        const plain = { a: new PlainMemory(), b: new PlainMemory() };
+        const asked = new Set<number>();
+        let committed = new Map<'a' | 'b', PlainMemory>();
+        const remember = (boot: 'a' | 'b', number: number) => {
+          const known = plain[boot].numbers.has(number);
+          expect(repeats.isRepeat(frame(number, 'mc', boot))).toBe(known);
+          if (known) return;
+          repeats.remember(frame(number, 'mc', boot));
+          plain[boot].remember(number);
+          expect(repeats.isRepeat(frame(number, 'mc', boot))).toBe(true);
+          asked.add(number);
+        };
+        const commit = () => {
+          repeats.save();
+          db.exec('COMMIT; BEGIN');
+          committed = new Map([
+            ['a', new PlainMemory(plain.a.numbers)],
+            ['b', new PlainMemory(plain.b.numbers)],
+          ]);
+        };
+        db.exec('BEGIN');
+        for (const boot of ['a', 'b'] as const) {
+          const numbers = Array.from({ length: leaps[boot] }, (_, at) => 2 * at + 2);
+          for (const number of numbers) repeats.remember(frame(number, 'mc', boot));
+          plain[boot] = new PlainMemory(numbers);
+        }
+        commit();
+        for (const step of steps) {
+          if (step.do === 'remember') {
+            const { boot, from, count, down } = step;
+            const first = typeof from === 'number' ? from : plain[boot].highest + from.beyond;
+            for (let at = 0; at < count; at++) remember(boot, first + (down ? count - at : at));
+          } else if (step.do === 'commit') commit();
+          else {
+            if (step.do === 'undo') repeats.save();
+            db.exec('ROLLBACK; BEGIN');
+            if (step.do === 'undo') repeats.load();
+            else repeats = new Repeats(db);
+            for (const [boot, { numbers }] of committed) plain[boot] = new PlainMemory(numbers);
+          }
+        }
+        commit();
+        for (const known of [repeats, new Repeats(db)]) {
+          for (const boot of ['a', 'b'] as const) {
+            for (const number of [...asked, ...plain[boot].numbers].flatMap((each) => [each - 1, each, each + 1])) {
+              if (known.isRepeat(frame(number, 'mc', boot)) !== plain[boot].numbers.has(number)) {
+                expect.fail(`${number} of boot ${boot} is not known as it should be`);
+              }
+            }
+          }
+        }
+      },
+    ),
+    { numRuns: 500, interruptAfterTimeLimit: 4_000, endOnFailure: false },
+  );
+});
+
 test('a device that sends what is new first, and then what waited for an hour, has all of it stored, and each repeat known', () => {
   const db = memory();
   const repeats = new Repeats(db);

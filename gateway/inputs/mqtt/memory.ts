@@ -55,6 +55,8 @@ interface Queue extends Amount {
   readonly sent: Map<number, number>;
 }
 
+/** No packet id that a client is ever sent. */
+const NOT_SENT = 0;
 const bytesOf = ({ topic = '', payload }: Partial<Packet>): number => topic.length + (payload?.length ?? 0);
 const fits = ({ count, bytes }: Amount, more: number, most: Amount): boolean =>
   count < most.count && bytes + more <= most.bytes;
@@ -136,11 +138,14 @@ export async function boundMemory(
   };
 
   memory.outgoingClearMessageId = async (client, packet) => {
-    const cleared = await inner.outgoingClearMessageId(client, packet);
+    const { messageId = NOT_SENT } = packet;
+    // A message that is not sent to it (again, or at all) has no packet id yet: without one, the first of all those without would go.
+    if (messageId === NOT_SENT) inner.outgoingUpdate(client, { ...packet, messageId }).catch(() => {});
+    const cleared = await inner.outgoingClearMessageId(client, { messageId });
     const queue = queued.get(client.id);
     if (cleared === undefined || queue === undefined) return cleared;
-    add(queue, -1, -(queue.sent.get(packet.messageId!) ?? bytesOf(cleared)));
-    queue.sent.delete(packet.messageId!);
+    add(queue, -1, -(queue.sent.get(messageId) ?? bytesOf(cleared)));
+    queue.sent.delete(messageId);
     if (queue.count === 0) queued.delete(client.id);
     return cleared;
   };

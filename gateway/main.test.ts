@@ -188,6 +188,22 @@ test('refuses devices when the buffer is full, says so, and loses nothing it ack
   expect(kept.length).toBeGreaterThanOrEqual(acknowledged * 50);
 });
 
+test('a device that sends what is new first, and then what waited for hours, has all of it kept, once', async () => {
+  const gateway = await run();
+  const client = await device(gateway);
+  const publish = (n: number) =>
+    client.publishAsync('devices/d', JSON.stringify({ boot: 'a1b2c3', n, values: { temperature: n % 50 } }), {
+      qos: 1,
+    });
+  // The first is no number that a device counts to.
+  const numbers = [2 ** 52, 9_000, 9_001, 1, 2, 3, 8_000];
+  for (const n of [...numbers, ...numbers]) await publish(n);
+  expect((await gateway.status()).status.counts).toMatchObject({ duplicates: numbers.length });
+  await gateway.close();
+  const kept = (await stored()).filter(({ value }) => 'device' in value && value.device === 'd');
+  expect(kept.map(({ value }) => (value as Reading).value)).toEqual(numbers.map((n) => n % 50));
+});
+
 test('a disk that does not let the buffer open is waited for, and who asks is told why', async () => {
   const { dir: folder } = config.buffer;
   const inTheWay = join(folder, 'buffer.db');

@@ -13,10 +13,11 @@ import { type HubSummary, openVictims, type Victims } from '../support/victims.t
 const SEED = Number(process.env.HEADWATER_FAULT_SEED ?? Math.floor(Math.random() * 1e6));
 /** Kills of the gateway; the others in proportion. */
 const KILLS = Number(process.env.HEADWATER_FAULT_KILLS ?? 10);
-/** Kills of the gateway alone, in its start as well as in its work. */
+/** Kills of the gateway alone, a third of them before it listens. */
 const QUICK_KILLS = Number(process.env.HEADWATER_FAULT_QUICK_KILLS ?? 201);
 /** At most so many more, aimed at the moments that chance did not hit. */
 const MORE_KILLS = 10;
+const DRAIN_KILLS = 5;
 /** Longer than the hub takes to tell its counts. */
 const TOLD_MS = 3_000;
 const TIMEOUT_MS = 240_000 + KILLS * 15_000;
@@ -38,15 +39,46 @@ test(
 test('nor do over 200 kills -9 of the gateway in quick succession', { timeout: 60_000 + QUICK_KILLS * 10_000 }, () =>
   torture({
     brokers: 1,
-    rate: 10,
+    rate: 25,
     gatewayKills: QUICK_KILLS,
     longestLifeMs: 1_500,
+    killsInStart: 1 / 3,
     hubKills: 0,
     brokerKills: 0,
     everyMoment: false,
     mayBeLate: true,
   }),
 );
+
+test('nor do kills -9 of the gateway while it drains what an outage left behind', { timeout: TIMEOUT_MS }, async () => {
+  const random = seeded(SEED);
+  const victims = await openVictims(1);
+  onTestFinished(() => victims.close());
+  const { gateway, bed } = victims;
+  const [node] = bed.cluster.nodes;
+  await gateway.start();
+  const devices = startTwentyFour(victims, 60);
+  const waiting = async () => (await victims.gatewayStatus()).backlog.readings;
+  node!.kill('SIGKILL');
+  await victims.until('a backlog waits', 120, async () => (await waiting()) > DRAIN_KILLS * 3_000);
+  await node!.restart();
+  const left: number[] = [];
+  for (let kills = 0; kills < DRAIN_KILLS; kills++) {
+    await sleep(random.between(0, 200));
+    await killAfterSend(victims);
+    await gateway.start();
+    left.push(await waiting());
+  }
+  await devices.close();
+  await victims.drainGateway(60);
+  const raw = await collect(bed, TOPICS.raw.name);
+  const ledger = balance(devices.truth(), firstSends(await raw.toEnd()));
+  await raw.close();
+  console.log(JSON.stringify({ seed: SEED, left, ...ledger }));
+  expect(ledger).toMatchObject({ lost: [], twice: [], invented: [] });
+  // Two at least fell before it was through.
+  expect(left[1]).toBeGreaterThan(1_000);
+});
 
 test('nor does kill -9 of brokers of three, together with gateway and hub', { timeout: TIMEOUT_MS }, () =>
   torture({
@@ -59,6 +91,21 @@ test('nor does kill -9 of brokers of three, together with gateway and hub', { ti
   }),
 );
 
+function startTwentyFour({ login }: Victims, ratePerDevice: number): Devices {
+  const devices = startDevices({
+    ...login,
+    count: 24,
+    ratePerDevice,
+    seed: SEED,
+    connections: 8,
+    faults: false,
+    malformedShare: 0.002,
+    keepTruth: true,
+  });
+  onTestFinished(() => devices.close());
+  return devices;
+}
+
 interface Plan {
   readonly brokers: 1 | 3;
   /** Messages a second of each of 24 devices. */
@@ -66,6 +113,8 @@ interface Plan {
   readonly gatewayKills: number;
   /** Longest time from a gateway's start to its kill; 5 s unless told. */
   readonly longestLifeMs?: number;
+  /** Share of its kills that fall before it listens, mostly; none unless told. */
+  readonly killsInStart?: number;
   readonly hubKills: number;
   readonly brokerKills: number;
   /** Go on killing until each kind of moment was hit. */
@@ -79,21 +128,11 @@ async function torture(plan: Plan): Promise<void> {
   const victims = await openVictims(plan.brokers);
   onTestFinished(() => victims.close());
   await Promise.all([victims.gateway.start(), victims.hub.start()]);
-  const devices = startDevices({
-    ...victims.login,
-    count: 24,
-    ratePerDevice: plan.rate,
-    seed: SEED,
-    connections: 8,
-    faults: false,
-    malformedShare: 0.002,
-    keepTruth: true,
-  });
-  onTestFinished(() => devices.close());
+  const devices = startTwentyFour(victims, plan.rate);
   await victims.until('the hub counts', 120, () => counts(victims, 0));
 
   // Each part dies in its own rhythm, so that some die while another is away.
-  const kills = { gateway: 0, hub: 0, broker: 0 };
+  const kills = { gateway: 0, inStart: 0, hub: 0, broker: 0 };
   const own = () => seeded(random.between(1, 1e9));
   await Promise.all([
     killGateway(victims, own(), plan, kills),
@@ -115,19 +154,29 @@ async function torture(plan: Plan): Promise<void> {
   if (!plan.mayBeLate) expect(ledger.late).toBe(0);
   expect(ledger.repeatsDropped).toBe(ledger.repeatsInKafka);
   expect(ledger.acknowledged).toBeGreaterThan(1_000);
+  if (plan.killsInStart) expect(kills.inStart).toBeGreaterThan(plan.gatewayKills / 10);
   if (plan.everyMoment) expect(Object.values(hit).every((times) => times > 0)).toBe(true);
 }
 
-type Kills = Record<'gateway' | 'hub' | 'broker', number>;
+/** Of those of the gateway, `inStart` fell before it listened. */
+type Kills = Record<'gateway' | 'inStart' | 'hub' | 'broker', number>;
 
 async function killGateway({ gateway }: Victims, random: Random, plan: Plan, kills: Kills): Promise<void> {
   const life = plan.longestLifeMs ?? 5_000;
+  let startMs = 500;
   for (let i = 0; i < plan.gatewayKills; i++) {
     await sleep(random.between(life / 25, life));
     await gateway.kill();
     kills.gateway++;
     await sleep(random.between(0, life / 5));
+    while (i + 1 < plan.gatewayKills && random.chance(plan.killsInStart ?? 0)) {
+      i++;
+      kills.gateway++;
+      if (!(await gateway.startAndKill(random.between(startMs / 10, startMs)))) kills.inStart++;
+    }
+    const began = performance.now();
     await gateway.start();
+    startMs = performance.now() - began;
   }
 }
 

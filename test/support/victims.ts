@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayStatus } from '../../contract/index.ts';
 import { provision } from '../../hub/topics/index.ts';
 import {
@@ -28,6 +29,8 @@ export interface Victim {
   readonly name: string;
   /** Resolves when it listens. */
   start(): Promise<void>;
+  /** Starts it and kills it after so long, wherever it is then; gives whether it listened. */
+  startAndKill(ms: number): Promise<boolean>;
   signal(signal: NodeJS.Signals): void;
   /** kill -9. */
   kill(): Promise<void>;
@@ -136,18 +139,24 @@ function lastWarnings(dir: string): string[] {
 
 function victim(name: string, args: readonly string[], dir: string, env: Record<string, string>): Victim {
   let running: RunningProcess | undefined;
+  const program = {
+    name,
+    command: process.execPath,
+    args: [COMMAND, ...args],
+    env,
+    logFile: join(dir, 'logs', `${name}.log`),
+  };
+  const listens = (line: string) => line.includes('"msg":"listening"');
   return {
     name,
     async start() {
-      running = await startProcess({
-        name,
-        command: process.execPath,
-        args: [COMMAND, ...args],
-        env,
-        logFile: join(dir, 'logs', `${name}.log`),
-        readyWhen: (line) => line.includes('"msg":"listening"'),
-        readyTimeoutMs: START_MS,
-      });
+      running = await startProcess({ ...program, readyWhen: listens, readyTimeoutMs: START_MS });
+    },
+    async startAndKill(ms) {
+      running = await startProcess(program);
+      await sleep(ms);
+      running.kill('SIGKILL');
+      return (await running.exited).lastLines.some(listens);
     },
     signal: (signal) => running?.kill(signal),
     async kill() {

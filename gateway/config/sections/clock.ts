@@ -13,7 +13,7 @@ export const clock = z
       .pipe(z.number().max(30 * 86_400_000, 'must be at most 30d'))
       .default(86_400_000)
       .describe(
-        'How long after the machine’s start readings are held until its clock is set. After that, or when 56 MiB are held, they get the time it shows and say so (`clock: unset`).',
+        'How long readings are held until the machine’s clock is set, counted from the machine’s start, over several starts while it runs. After that, or when 56 MiB are held, they get the time it shows and say so (`clock: unset`).',
       ),
   })
   .prefault({});

@@ -134,6 +134,29 @@ test('a gateway that starts when nothing has set the clock for too long holds no
   expect(readings()).toEqual([{ value: 1, ts: STALE + HOUR, receivedAt: STALE + HOUR, clock: 'unset' }]);
 });
 
+test('a machine that is switched off again and again holds for no longer in all', async () => {
+  clock.shows = STALE;
+  for (const bootId of ['boot-1', 'boot-2']) {
+    clock = { ...clock, uptime: 0.3 * HOUR, bootId };
+    const { send, close } = await open();
+    await send(1).outcome;
+    clock.uptime = 0.4 * HOUR;
+    await send(2).outcome;
+    await close();
+  }
+  expect(submissions).toEqual([]);
+  // It shows what it did at the last start, as one does that was switched off without warning.
+  clock = { ...clock, uptime: 0.1 * HOUR, bootId: 'boot-3' };
+  const { send, held } = await open();
+  expect(await send(3).outcome).toBe('stored');
+  expect(submissions).toEqual([]);
+  clock.uptime = 0.2 * HOUR;
+  await vi.waitFor(() => expect(held()!.bytes).toBe(0));
+  const values = readings();
+  expect(values.map(({ value }) => value)).toEqual([1, 2, 1, 2, 3]);
+  expect(new Set(values.map(({ clock }) => clock))).toEqual(new Set(['unset']));
+});
+
 test('what a device’s clock showed against the wrong time does not count once the time is known', async () => {
   clock.shows = STALE;
   clock.uptime = HOUR;

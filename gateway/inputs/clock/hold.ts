@@ -22,7 +22,7 @@ const MOST_MADE_OF_A_BYTE = 256;
 export interface HoldOptions {
   readonly file: string;
   readonly clock: GatewayClock;
-  /** How long after the machine's start messages are held at most, where its clock shows what could be the time. */
+  /** How long messages are held at most, where the clock shows what could be the time: ms in which the machine ran, from its start. */
   readonly holdAtMostMs: number;
   readonly decoder: Decoder;
   readonly submit: (submission: Submission) => PromiseLike<Outcome>;
@@ -55,9 +55,14 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   let closed = false;
 
   /** Whether messages get their times now. */
-  const isTime = () =>
-    clock.isSet() ||
-    (clock.isPlausible() && (clock.monotonic() >= holdAtMostMs || (holding?.bytes ?? 0) >= FULL_BYTES));
+  const isTime = () => clock.isSet() || (clock.isPlausible() && (isTooLong() || (holding?.bytes ?? 0) >= FULL_BYTES));
+
+  /** Counted while the machine runs, over all its starts of which something is held. A machine that is off every night would hold for ever otherwise. */
+  function isTooLong(): boolean {
+    let heldFor = clock.monotonic();
+    for (const [boot, uptime] of holding?.uptimes ?? []) if (boot !== clock.bootId) heldFor += uptime;
+    return heldFor >= holdAtMostMs;
+  }
 
   const take = (message: Message): Receipt => {
     if (holding === undefined) return decoder.receive(message, clock.now(), submit, !clock.isSet());

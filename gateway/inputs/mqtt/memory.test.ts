@@ -1,6 +1,6 @@
 import type { IPublishPacket } from 'mqtt-packet';
 import { expect, test } from 'vitest';
-import { type TestBroker, testBrokers } from './testing.ts';
+import { type RawClient, type TestBroker, testBrokers } from './testing.ts';
 
 const { open } = testBrokers();
 /** So that the bounds in bytes are reached long before those in numbers: 17 of them fit into the share of one client. */
@@ -144,4 +144,35 @@ test('messages that come at once come once to a device with several subscription
   await again.connect(lasting);
   sender.send({ ...message, topic: 'c/x', payload: 'the next one', messageId: 102 });
   expect(await again.next('publish')).toMatchObject({ payload: Buffer.from('the next one') });
+});
+
+test('messages of QoS 2 that are answered several at once, over a lost connection too, come once and leave nothing behind', async () => {
+  const broker = await openBroker();
+  const connect = async () => {
+    const client = await broker.raw();
+    expect(await client.connect({ clientId: 'subscriber', clean: false })).toMatchObject({ sessionPresent: true });
+    return client;
+  };
+  const idsOf = async (client: RawClient, cmd: 'publish' | 'pubrel') => {
+    const ids: number[] = [];
+    for (let n = 0; n < SHARE; n++) ids.push((await client.next(cmd)).messageId!);
+    return ids;
+  };
+  await leave(broker, 'subscriber', 'c/#');
+  // Were anything left of one round, there would be no room for the last.
+  for (let round = 0; round < 4; round++) {
+    await publish(broker, 'c/x', SHARE);
+    const first = await connect();
+    const ids = await idsOf(first, 'publish');
+    first.send(...ids.map((messageId) => ({ cmd: 'pubrec', messageId }) as const));
+    expect(await idsOf(first, 'pubrel')).toEqual(ids);
+    await first.hangUp();
+
+    const second = await connect();
+    expect(await idsOf(second, 'pubrel')).toEqual(ids);
+    second.send(...ids.map((messageId) => ({ cmd: 'pubcomp', messageId }) as const), { cmd: 'disconnect' });
+    await second.untilClosed();
+    expect(second.received).toEqual([]);
+  }
+  expect(dropped(broker)).toBe(0);
 });

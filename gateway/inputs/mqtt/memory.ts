@@ -55,6 +55,8 @@ interface Queue extends Amount {
   readonly sent: Map<number, number>;
 }
 
+/** By which PUBRELs are told from messages. */
+const RELEASES = 'releases';
 /** No packet id that a client is ever sent. */
 const NOT_SENT = 0;
 const bytesOf = ({ topic = '', payload }: Partial<Packet>): number => topic.length + (payload?.length ?? 0);
@@ -125,16 +127,19 @@ export async function boundMemory(
   };
 
   memory.outgoingUpdate = async (client, packet) => {
-    const { payload, messageId } = packet;
+    const { topic, payload, messageId } = packet;
+    const isRelease = topic === undefined;
+    // It would take the place of another PUBREL: what has no number is one and the same to aedes.
+    if (isRelease) Object.assign(packet, { brokerId: RELEASES, brokerCounter: messageId });
     try {
       await inner.outgoingUpdate(client, packet);
     } catch (error) {
       // aedes would cut the client off. It may have this message although none is kept, and a PUBREC is answered in any case.
-      if (payload !== undefined && !leftOut.get(payload)?.has(client.id)) throw error;
+      if (!isRelease && !leftOut.get(payload!)?.has(client.id)) throw error;
       return;
     }
     // A PUBREL that takes a message's place has nothing that would tell its bytes later.
-    if (payload !== undefined) queued.get(client.id)?.sent.set(messageId, bytesOf(packet));
+    if (!isRelease) queued.get(client.id)?.sent.set(messageId, bytesOf(packet));
   };
 
   memory.outgoingClearMessageId = async (client, packet) => {

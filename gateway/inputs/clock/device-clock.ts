@@ -27,6 +27,8 @@ const STEADY_APART = SECOND;
 /** A time outside these, by a clock not known otherwise, says nothing. */
 const OLDEST = 31 * DAY;
 const NEWEST = DAY;
+/** How long a machine is switched off at most, and hence how far behind a clock is that nothing has set. */
+const OFF_AT_MOST = 365 * DAY;
 /** What the contract can carry: the years 2000–2100. */
 const MIN_TS = 946_684_800_000;
 const MAX_TS = 4_102_444_800_000;
@@ -98,6 +100,16 @@ export class DeviceClock {
       this.#offset = sample > -FUTURE_TOLERANCE && sample <= LAG_TOLERANCE ? 0 : sample;
     }
   }
+}
+
+/**
+ * The time to store where the time of receipt is in doubt: by `latest` the latest that it can have been, otherwise what a clock showed that nothing had
+ * set. The device's own is better then, unless it cannot be; its offset cannot be told.
+ */
+export function stampInDoubt({ ts, receivedAt }: Times, latest: boolean): number {
+  if (ts === undefined || !representable(ts)) return receivedAt;
+  const ahead = ts - receivedAt;
+  return ahead >= -OLDEST && ahead <= (latest ? FUTURE_TOLERANCE : OFF_AT_MOST) ? ts : receivedAt;
 }
 
 function representable(ts: number): boolean {

@@ -226,6 +226,25 @@ test('what was held before the machine started again keeps its distances, as lat
   expect(readings()).toEqual(times.map((ts, i) => ({ value: i % 3, ts, receivedAt: ts, clock: 'unset' })));
 });
 
+test.each([
+  ['of an earlier start', true],
+  ['that were held for too long', false],
+])('messages %s keep the right times of their devices', async (_name, set) => {
+  clock.shows = STALE;
+  const { receive, close } = await open();
+  const ts = STALE + (set ? 12 : 48) * HOUR;
+  for (const times of [{ ts }, { ts, sentAt: ts }])
+    await receive({
+      source: 'serial:x',
+      payload: Buffer.from(JSON.stringify({ device: 'd', ...times, values: { x: 1 } })),
+    }).outcome;
+  await close();
+  clock = { ...clock, set, uptime: HOUR, bootId: 'boot-2' };
+  await open();
+  await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false));
+  expect(readings().map(({ ts, clock }) => ({ ts, clock }))).toEqual(Array(2).fill({ ts, clock: 'unset' }));
+});
+
 test('what the buffer refuses stays held, and newer messages wait behind it', async () => {
   const outcomes: Outcome[] = ['refused', 'stored', 'stored'];
   const { send } = await open(async (submission) => {

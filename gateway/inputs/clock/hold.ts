@@ -65,7 +65,7 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   }
 
   const take = (message: Message): Receipt => {
-    if (holding === undefined) return decoder.receive(message, clock.now(), submit, !clock.isSet());
+    if (holding === undefined) return decoder.receive(message, clock.now(), submit, clock.isSet() ? 'known' : 'shown');
     const id = decoder.identify(message);
     if (closed) return { id, outcome: Promise.resolve('refused'), size: 0 };
     // Newer messages wait, unacknowledged, until the held ones are in the buffer.
@@ -135,11 +135,13 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
         code: 'HELD_DAMAGED',
         reason: 'a message held while the clock was not set was damaged on the disk',
       };
-      return decoder.receive({ source: 'held', payload: Buffer.from(text), problem }, clock.now(), once, true).outcome;
+      return decoder.receive({ source: 'held', payload: Buffer.from(text), problem }, clock.now(), once, 'later')
+        .outcome;
     }
     const { boot, at, payload, ...message } = held;
     const receivedAt = Math.round((starts.get(boot) ?? starts.get(clock.bootId)!) + at);
-    return decoder.receive({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, once, true).outcome;
+    const time = !clock.isSet() ? 'shown' : boot === clock.bootId ? 'later' : 'latest';
+    return decoder.receive({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, once, time).outcome;
   }
 
   function begin(from: HeldFile): void {

@@ -83,9 +83,23 @@ test('fields that an input took apart are read like a JSON line, and the frame i
 });
 
 test('flags the alarm and the gateway clock that was not set', () => {
-  const { entries } = decoder().decode(line({ device: 'd', alarm: true, values: { x: 1 } }), NOW, true);
+  const { entries } = decoder().decode(line({ device: 'd', alarm: true, values: { x: 1 } }), NOW, 'later');
   expect(entries[0]).toMatchObject({ alarm: true, ts: NOW });
   expect(JSON.parse(entries[0]!.value)).toMatchObject({ clock: 'unset' });
+});
+
+test.each([
+  ['what nothing had set showed', 'shown', 48, 48],
+  ['what nothing had set showed, unless that is years away', 'shown', -20_000, 0],
+  ['the latest that it can have been', 'latest', -48, -48],
+  ['the latest that it can have been, unless that is after it', 'latest', 1, 0],
+] as const)('keeps the time of a device where the time of receipt is %s', (_name, time, hours, expected) => {
+  const ts = NOW + hours * 3_600_000;
+  for (const sentAt of [undefined, ts + 1_000]) {
+    const { entries } = decoder().decode(line({ device: 'd', ts, sentAt, values: { x: 1 } }), NOW, time);
+    const kept = { ts: NOW + expected * 3_600_000, receivedAt: NOW, clock: 'unset' };
+    expect(JSON.parse(entries[0]!.value)).toMatchObject(kept);
+  }
 });
 
 test('does not trust sentAt in a packet that is sent again', () => {

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Reading, Rejected } from '../../../contract/index.ts';
 import { type DeviceId, digestFrom, type Entry, type Outcome, type Submission } from '../../buffer/index.ts';
-import { DeviceClock } from '../clock/device-clock.ts';
+import { DeviceClock, stampInDoubt } from '../clock/device-clock.ts';
 import type { Message, Problem, Receipt } from '../input.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { parse } from './parse.ts';
@@ -21,6 +21,12 @@ const MAX_DEVICES = 10_000;
 const MAX_UNITS = 1_000;
 /** How far apart it is noted that a device was heard: not with each message, which would have its place in the order made anew each time. */
 const NOTED_EVERY_MS = 1_000;
+
+/**
+ * How the gateway came by the time of receipt: from a clock that was set (`known`, or `later`, when it was set after that), as the `latest` that it can
+ * have been, or as `shown` by a clock that nothing had set.
+ */
+export type TimeKnown = 'known' | 'later' | 'latest' | 'shown';
 
 interface Known {
   boot: string | undefined;
@@ -73,18 +79,18 @@ export class Decoder {
   }
 
   /**
-   * Reads a message by the rules of its input and stores what is left of it through `submit`. `unset`: the gateway did not know the time when
-   * the message came, and `receivedAt` was worked out later.
+   * Reads a message by the rules of its input and stores what is left of it through `submit`. Unless the time was known when the message came, its
+   * readings say so.
    */
   receive(
     message: Message,
     receivedAt: number,
     submit: (submission: Submission) => PromiseLike<Outcome>,
-    unset = false,
+    time: TimeKnown = 'known',
   ): Receipt {
     const rules = this.#rules.get(message.source);
     if (rules === undefined || message.forget || message.passing) {
-      const submission = this.decode(message, receivedAt, unset);
+      const submission = this.decode(message, receivedAt, time);
       return { id: submission.id, outcome: submit(submission), size: sizeOf(submission.entries) };
     }
     const parsed = rules.parse(message);
@@ -93,7 +99,7 @@ export class Decoder {
       rules.countIgnored();
       return { id, outcome: Promise.resolve('stored'), size: 0 };
     }
-    const readings = parsed.flatMap((one) => this.#drafts(one, message, receivedAt, unset));
+    const readings = parsed.flatMap((one) => this.#drafts(one, message, receivedAt, time));
     // One reading that has to wait for another is counted without what it will be then.
     let size = readings.length * ENTRY_OVERHEAD;
     const outcome = rules.apply(readings, (kept, problems) => {
@@ -116,14 +122,14 @@ export class Decoder {
     return deviceId((rules ? rules.parse(message)[0] : parse(message)) ?? NOTHING, message);
   }
 
-  /** What the buffer stores of a message whose input has no rules. `unset` as in `receive`. */
-  decode(message: Message, receivedAt: number, unset = false): Submission {
+  /** What the buffer stores of a message whose input has no rules. `time` as in `receive`. */
+  decode(message: Message, receivedAt: number, time: TimeKnown = 'known'): Submission {
     const { forget } = message;
     if (forget) return { entries: [], forget };
     if (message.passing) return withId([], deviceId(NOTHING, message));
     const topic = message.topic === undefined ? undefined : this.#topics.of(message.topic);
     const parsed = parse(message, true, topic);
-    const entries = this.#readings(parsed, message, receivedAt, unset);
+    const entries = this.#readings(parsed, message, receivedAt, time);
     for (const problem of parsed.problems) this.#reject(problem, message, receivedAt, entries);
     return withId(entries, deviceId(parsed, message, topic));
   }
@@ -151,9 +157,9 @@ export class Decoder {
     entries.push(rejectedEntry({ code, reason: reason + more }, message, receivedAt));
   }
 
-  #readings(parsed: Parsed, message: Message, receivedAt: number, unset: boolean): Entry[] {
+  #readings(parsed: Parsed, message: Message, receivedAt: number, time: TimeKnown): Entry[] {
     if (parsed.values.length === 0) return [];
-    const { ts, clock } = this.#stamp(parsed, message, receivedAt, unset);
+    const { ts, clock } = this.#stamp(parsed, message, receivedAt, time);
     // Names hold nothing that JSON would escape; written out, this costs a third of JSON.stringify.
     const head = `{"device":"${parsed.device}${this.#where}`;
     const tail = this.#tail(ts, receivedAt, clock);
@@ -183,9 +189,9 @@ export class Decoder {
     return json;
   }
 
-  #drafts(parsed: Parsed, message: Message, receivedAt: number, unset: boolean): Draft[] {
+  #drafts(parsed: Parsed, message: Message, receivedAt: number, time: TimeKnown): Draft[] {
     if (parsed.values.length === 0) return [];
-    const stamp = this.#stamp(parsed, message, receivedAt, unset);
+    const stamp = this.#stamp(parsed, message, receivedAt, time);
     const { device, alarm } = parsed;
     return parsed.values.map((value) => ({ device, ...value, ...stamp, alarm }));
   }
@@ -196,17 +202,18 @@ export class Decoder {
     return { kind: 'reading', alarm, value: JSON.stringify(reading), ts };
   }
 
-  #stamp(parsed: Parsed, message: Message, receivedAt: number, unset: boolean) {
+  #stamp(parsed: Parsed, message: Message, receivedAt: number, time: TimeKnown) {
     const known = this.#known(parsed, receivedAt);
-    // Against a time that may be wrong a device's clock shows nothing that would hold later.
-    const { ts, clock } = (unset ? new DeviceClock() : known.clock).stamp({
-      ts: parsed.ts,
-      // A packet that is sent again carries the bytes of its first sending.
-      sentAt: message.packet?.dup ? undefined : parsed.sentAt,
-      receivedAt,
-    });
-    const its: Reading['clock'] = unset ? 'unset' : clock;
-    return { ts, clock: its };
+    // A packet that is sent again carries the bytes of its first sending.
+    const sentAt = message.packet?.dup ? undefined : parsed.sentAt;
+    const times = { ts: parsed.ts, sentAt, receivedAt };
+    if (time === 'known') {
+      const { ts, clock } = known.clock.stamp(times);
+      return { ts, clock };
+    }
+    // What a device's clock showed against a time that was not known does not count later.
+    const ts = time === 'later' ? new DeviceClock().stamp(times).ts : stampInDoubt(times, time === 'latest');
+    return { ts, clock: 'unset' as const };
   }
 
   #known(parsed: Parsed, receivedAt: number): Known {

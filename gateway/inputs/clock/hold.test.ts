@@ -426,17 +426,28 @@ test.each([1, 40, 64, 65, 130, 200, 260])(
   },
 );
 
-test('of what it holds on a disk that becomes full, it takes only what is there whole', async () => {
-  // 8 KiB; the signal would end the process instead of failing the write.
+/** 8 KiB of room for 200 messages; the signal would end the process instead of failing the write. */
+function onFullDisk(...args: string[]): { taken: number; values: number[] } {
   const fixture = join(import.meta.dirname, 'full-disk.fixture.ts');
-  const command = `trap '' XFSZ; ulimit -f 8; exec "${process.execPath}" "${fixture}" "${dir}"`;
-  const taken = Number(execFileSync('bash', ['-c', command], { encoding: 'utf8' }));
+  const command = `trap '' XFSZ; ulimit -f 8; exec "${process.execPath}" "${fixture}" "${dir}" ${args.join(' ')}`;
+  return JSON.parse(execFileSync('bash', ['-c', command], { encoding: 'utf8' }));
+}
+
+test('of what it holds on a disk that becomes full, it takes only what is there whole', async () => {
+  const { taken, values } = onFullDisk();
   expect(taken).toBeGreaterThan(10);
   expect(taken).toBeLessThan(200);
+  expect(values).toEqual([]);
   clock.set = true;
   await open();
   await vi.waitFor(() => expect(existsSync(join(dir, 'held.jsonl'))).toBe(false));
   expect(readings()).toHaveLength(taken);
+});
+
+test('on a disk that becomes full, messages get the time that the clock shows, where that could be the time', () => {
+  const { taken, values } = onFullDisk('plausible');
+  expect(taken).toBe(200);
+  expect(values).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
 });
 
 const line = (value: number) => Buffer.from(`{"device":"d","values":{"x":${value}}}`);

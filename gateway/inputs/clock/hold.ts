@@ -10,7 +10,7 @@ import { HeldFile, type HeldLog, type Line } from './held-file.ts';
 // time it shows, and say so. After a crash on the way the last of them are handed over again, and the buffer knows them: by the device's id, or by the
 // line's place in the file where the device gave none that tells a message from all others.
 
-/** From so many bytes on, the time that the clock shows is better than turning messages away. */
+/** Before messages have to be turned away, they get the time that the clock shows. */
 const FULL_BYTES = 56 * 1_024 * 1_024;
 const ADVICE = 'let it reach a time server, or set clock.trust to always where its clock is right without one';
 const CHECK_MS = 1_000;
@@ -54,8 +54,9 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   let released: Promise<void> | undefined;
   let closed = false;
 
-  /** Whether messages get their times now. */
-  const isTime = () => clock.isSet() || (clock.isPlausible() && (isTooLong() || (holding?.bytes ?? 0) >= FULL_BYTES));
+  /** Whether messages get their times now. A doubtful time is better than turning them away. */
+  const isTime = () => clock.isSet() || (clock.isPlausible() && (isTooLong() || isFull()));
+  const isFull = () => holding !== undefined && (holding.fails || holding.bytes >= FULL_BYTES);
 
   /** Counted while the machine runs, over all its starts of which something is held. A machine that is off every night would hold for ever otherwise. */
   function isTooLong(): boolean {
@@ -80,9 +81,14 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
     accepts: () => (holding ? Promise.resolve(holding.hasRoom) : (options.accepts?.() ?? Promise.resolve(true))),
   });
 
-  async function hold(to: HeldFile, { payload, ...message }: Message): Promise<Outcome> {
-    const held = { ...message, boot: clock.bootId, at: clock.monotonic(), payload: payload.toString('base64') };
-    return (await to.append(held)) ? 'stored' : 'refused';
+  async function hold(to: HeldFile, message: Message): Promise<Outcome> {
+    const payload = message.payload.toString('base64');
+    if (await to.append({ ...message, boot: clock.bootId, at: clock.monotonic(), payload })) return 'stored';
+    if (closed || !isTime()) return 'refused';
+    // The buffer may have room where the disk has none.
+    if (released === undefined) begin(to);
+    await released;
+    return holding === undefined ? take(message).outcome : 'refused';
   }
 
   async function release(from: HeldFile): Promise<void> {

@@ -112,6 +112,7 @@ export async function runGateway(started: GatewayConfig, { log }: { readonly log
       decoder,
       submit: (submission) => buffer.submit(submission),
       accepts: async () => (await buffer.status()).problem === null,
+      isForwarding: () => forwarder.status().state === 'forwarding',
       log,
     });
     closers.push(() => intake.close());

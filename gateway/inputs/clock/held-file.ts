@@ -25,6 +25,8 @@ export interface Held extends Omit<Message, 'payload'> {
   readonly at: number;
   /** base64 */
   readonly payload: string;
+  /** Absent in files of earlier programs. */
+  readonly alarm?: boolean;
 }
 
 /** A line of the file, from 1. */
@@ -47,6 +49,7 @@ export class HeldFile {
   readonly #log: HeldLog;
   readonly #uptimes: Map<string, number>;
   #bytes: number;
+  #hasAlarm = false;
   #queue: { held: Held; settle: (taken: boolean) => void }[] = [];
   #writing: Promise<void> | undefined;
   #fails = false;
@@ -59,7 +62,7 @@ export class HeldFile {
     this.#uptimes = new Map();
     for (const { at, end } of placesOf(content)) {
       const held = parseHeld(`{${content.toString('utf8', at + 1, end)}`);
-      if (held) this.#uptimes.set(held.boot, held.at);
+      if (held) this.#note(held);
     }
   }
 
@@ -84,9 +87,18 @@ export class HeldFile {
     return this.#fails;
   }
 
+  get hasAlarm(): boolean {
+    return this.#hasAlarm;
+  }
+
   /** Each start of the machine of which there is a message, in their order, with how long after it the last one came, in ms. */
   get uptimes(): ReadonlyMap<string, number> {
     return this.#uptimes;
+  }
+
+  #note({ boot, at, alarm }: Held): void {
+    this.#uptimes.set(boot, at);
+    this.#hasAlarm ||= alarm === true;
   }
 
   /** Whether the message is on the disk. */
@@ -125,7 +137,7 @@ export class HeldFile {
       return false;
     }
     this.#bytes += bytes.length;
-    for (const { boot, at } of group) this.#uptimes.set(boot, at);
+    for (const held of group) this.#note(held);
     return true;
   }
 

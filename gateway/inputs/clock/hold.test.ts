@@ -18,11 +18,14 @@ let dir: string;
 let submissions: Submission[];
 /** `shows`: what the machine takes for the time of its start while the clock is not set. */
 let clock: { set: boolean; uptime: number; bootId: string; shows?: number };
+/** Whether Kafka takes what is in the buffer. */
+let forwarding: boolean;
 const closers: (() => Promise<void>)[] = [];
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'headwater-hold-'));
   submissions = [];
+  forwarding = false;
   clock = { set: false, uptime: 10_000, bootId: 'boot-1' };
 });
 afterEach(async () => {
@@ -42,6 +45,7 @@ async function open(submit?: (submission: Submission) => PromiseLike<Outcome>, r
       bootId: clock.bootId,
     },
     holdAtMostMs: HOUR,
+    isForwarding: () => forwarding,
     decoder: new Decoder({ gateway: 'gw', site: 's', ...(rules && { rules }) }),
     submit:
       submit ??
@@ -124,6 +128,46 @@ test('where nothing sets the clock for too long, messages have the time it shows
     { value: 2, ts: STALE + HOUR, receivedAt: STALE + HOUR, clock: 'unset' },
     { value: 3, ts: NOW + HOUR, receivedAt: NOW + HOUR, clock: undefined },
   ]);
+});
+
+test('an alarm waits for the clock only as long as a time service needs, once Kafka is reached', async () => {
+  clock.shows = STALE;
+  const first = await open();
+  await first.send(1).outcome;
+  const alarm = { source: 'serial:x', payload: Buffer.from('{"device":"d","alarm":true,"values":{"x":2}}') };
+  expect(await first.receive(alarm).outcome).toBe('stored');
+  await first.close();
+
+  const { send, held } = await open();
+  const looked = () => new Promise((resolve) => setTimeout(resolve, 1_500));
+  clock.uptime += 500_000;
+  await looked();
+  forwarding = true;
+  await looked();
+  clock.uptime += 119_000;
+  await looked();
+  expect(submissions).toEqual([]);
+  clock.uptime += 1_000;
+  await vi.waitFor(() => expect(held()!.bytes).toBe(0));
+  await send(3).outcome;
+  const time = { clock: 'unset', ts: STALE + 10_000, receivedAt: STALE + 10_000 };
+  const now = STALE + clock.uptime;
+  expect(readings()).toEqual([
+    { value: 1, ...time },
+    { value: 2, ...time },
+    { value: 3, clock: 'unset', ts: now, receivedAt: now },
+  ]);
+});
+
+test('without an alarm, readings wait for the clock while Kafka is reached', async () => {
+  clock.shows = STALE;
+  forwarding = true;
+  const { send } = await open();
+  await send(1).outcome;
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  clock.uptime += 600_000;
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(submissions).toEqual([]);
 });
 
 test('a gateway that starts when nothing has set the clock for too long holds nothing', async () => {

@@ -14,6 +14,8 @@ import { HeldFile, type HeldLog, type Line } from './held-file.ts';
 const FULL_BYTES = 56 * 1_024 * 1_024;
 const ADVICE = 'let it reach a time server, or set clock.trust to always where its clock is right without one';
 const CHECK_MS = 1_000;
+/** A time service that has a network sets the clock within this; what has not by then cannot reach a server. */
+const ALARMS_WAIT_MS = 120_000;
 const ANNOUNCE_EVERY_MS = 10_000;
 /** Bytes of memory, about, that come of each of a message while it is written to the file; and once it is decoded, at worst: a line of CSV has two. */
 const IN_THE_FILE = 2;
@@ -28,6 +30,8 @@ export interface HoldOptions {
   readonly submit: (submission: Submission) => PromiseLike<Outcome>;
   /** Whether `submit` would take a message now. */
   readonly accepts?: () => Promise<boolean>;
+  /** Whether what is in the buffer leaves it now. */
+  readonly isForwarding?: () => boolean;
   readonly log: HeldLog & { info(fields: object, message: string): void };
 }
 
@@ -53,10 +57,15 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   let holding: HeldFile | undefined;
   let released: Promise<void> | undefined;
   let closed = false;
+  let forwardingSince: number | undefined;
 
   /** Whether messages get their times now. A doubtful time is better than turning them away. */
-  const isTime = () => clock.isSet() || (clock.isPlausible() && (isTooLong() || isFull()));
+  const isTime = () => clock.isSet() || (clock.isPlausible() && (isTooLong() || isFull() || isAlarmWaiting()));
   const isFull = () => holding !== undefined && (holding.fails || holding.bytes >= FULL_BYTES);
+
+  /** An alarm is of use now, with a doubtful time too. What came before it goes with it, so that repeats are known and all keep their order. */
+  const isAlarmWaiting = () =>
+    holding?.hasAlarm && forwardingSince !== undefined && clock.monotonic() - forwardingSince >= ALARMS_WAIT_MS;
 
   /** Counted while the machine runs, over all its starts of which something is held. A machine that is off every night would hold for ever otherwise. */
   function isTooLong(): boolean {
@@ -67,23 +76,24 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
 
   const take = (message: Message): Receipt => {
     if (holding === undefined) return decoder.receive(message, clock.now(), submit, clock.isSet() ? 'known' : 'shown');
-    const id = decoder.identify(message);
+    const { id, alarm } = decoder.peek(message);
     if (closed) return { id, outcome: Promise.resolve('refused'), size: 0 };
     // Newer messages wait, unacknowledged, until the held ones are in the buffer.
     if (released) {
       const size = message.payload.length * MOST_MADE_OF_A_BYTE;
       return { id, outcome: released.then(() => take(message).outcome), size };
     }
-    return { id, outcome: hold(holding, message), size: message.payload.length * IN_THE_FILE };
+    return { id, outcome: hold(holding, message, alarm), size: message.payload.length * IN_THE_FILE };
   };
 
   const receive: Receive = Object.assign(take, {
     accepts: () => (holding ? Promise.resolve(holding.hasRoom) : (options.accepts?.() ?? Promise.resolve(true))),
   });
 
-  async function hold(to: HeldFile, message: Message): Promise<Outcome> {
+  async function hold(to: HeldFile, message: Message, alarm: boolean): Promise<Outcome> {
     const payload = message.payload.toString('base64');
-    if (await to.append({ ...message, boot: clock.bootId, at: clock.monotonic(), payload })) return 'stored';
+    const held = { ...message, boot: clock.bootId, at: clock.monotonic(), ...(alarm && { alarm }), payload };
+    if (await to.append(held)) return 'stored';
     if (closed || !isTime()) return 'refused';
     // The buffer may have room where the disk has none.
     if (released === undefined) begin(to);
@@ -144,7 +154,7 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
       return decoder.receive({ source: 'held', payload: Buffer.from(text), problem }, clock.now(), once, 'later')
         .outcome;
     }
-    const { boot, at, payload, ...message } = held;
+    const { boot, at, alarm: _, payload, ...message } = held;
     const receivedAt = Math.round((starts.get(boot) ?? starts.get(clock.bootId)!) + at);
     const time = !clock.isSet() ? 'shown' : boot === clock.bootId ? 'later' : 'latest';
     return decoder.receive({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, once, time).outcome;
@@ -164,6 +174,7 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   }
   const timer = setInterval(() => {
     if (holding === undefined) return clearInterval(timer);
+    forwardingSince = options.isForwarding?.() ? (forwardingSince ?? clock.monotonic()) : undefined;
     if (released === undefined && isTime()) begin(holding);
   }, CHECK_MS);
 

@@ -114,12 +114,13 @@ export class Decoder {
     return { id, outcome, size };
   }
 
-  /** The device's own id of a message. */
-  identify(message: Message): DeviceId | undefined {
-    if (message.forget) return undefined;
-    if (message.passing) return deviceId(NOTHING, message);
+  /** What there is to know of a message before it is stored: the device's own id of it, and whether it is an alarm. */
+  peek(message: Message): { readonly id: DeviceId | undefined; readonly alarm: boolean } {
+    if (message.forget) return { id: undefined, alarm: false };
+    if (message.passing) return { id: deviceId(NOTHING, message), alarm: false };
     const rules = this.#rules.get(message.source);
-    return deviceId((rules ? rules.parse(message)[0] : parse(message)) ?? NOTHING, message);
+    const parsed = rules ? rules.parse(message) : [parse(message)];
+    return { id: deviceId(parsed[0] ?? NOTHING, message), alarm: parsed.some(({ alarm }) => alarm) };
   }
 
   /** What the buffer stores of a message whose input has no rules. `time` as in `receive`. */

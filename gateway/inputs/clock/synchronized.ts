@@ -16,6 +16,9 @@ const BATTERY_WITHIN_MS = 60_000;
 /** So long after the machine's start, a time service that is not running will not be, and one that reaches a server has set the clock. */
 const SERVICES_ACT_WITHIN_MS = 120_000;
 
+/** A service that is being started anew is none for less than this. */
+const STARTS_WITHIN_MS = 1_000;
+
 export interface Machine {
   /** Where its files are. */
   readonly root?: string;
@@ -33,7 +36,6 @@ interface Answer {
 /** Tells of a machine, so long after its start, whether its clock was set since. One that nobody sets the clock of has the time it shows. */
 export function synchronization({ root = '/', timedatectl = 'timedatectl' }: Machine = {}) {
   let asking: Promise<Answer> | undefined;
-  let saidNo = false;
 
   /** A program that hangs is not started twice, and one that cannot even be killed is not waited for. */
   function ask(): Promise<Answer> {
@@ -49,11 +51,12 @@ export function synchronization({ root = '/', timedatectl = 'timedatectl' }: Mac
     if (existsSync(join(root, 'run/systemd/timesync/synchronized'))) return true;
     const { NTP, NTPSynchronized } = await ask();
     if (NTPSynchronized === 'yes') return true;
-    // Twice, as a service that is just being started anew is none for a moment.
-    const isNobodyThere = NTP === 'no' && saidNo;
-    saidNo = NTP === 'no';
     // A clock with a battery may be wrong too, so a service goes first where it can.
-    return uptimeMs >= SERVICES_ACT_WITHIN_MS && (isNobodyThere || (await agreesWithBattery(root)));
+    if (uptimeMs < SERVICES_ACT_WITHIN_MS) return false;
+    if (await agreesWithBattery(root)) return true;
+    if (NTP !== 'no') return false;
+    await setTimeout(STARTS_WITHIN_MS, undefined, { ref: false });
+    return (await ask()).NTP === 'no';
   };
 }
 

@@ -3,8 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { type Evicted, HeadwaterError } from '../../contract/index.ts';
 import { type Epoch, newEpoch } from './epochs.ts';
-import { FRAMES, migrateFrames } from './frames.ts';
-import { migratePackets, PACKETS } from './packets.ts';
+import { FRAMES, migrateFrames, takeFrames } from './frames.ts';
+import { migratePackets, PACKETS, takePackets } from './packets.ts';
 import { KINDS } from './protocol.ts';
 
 export const PAGE_BYTES = 4096;
@@ -58,10 +58,10 @@ export function openDatabase(path: string, walLimit: number): DatabaseSync {
   const db = new DatabaseSync(path);
   try {
     refuseForeignFormat(path);
+    db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES};`);
+    // In a database that is there this would write what it is already: a full disk should let it open.
+    if (db.prepare('PRAGMA page_count').get()!.page_count === 0) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
     db.exec(`
-      PRAGMA locking_mode = EXCLUSIVE;
-      PRAGMA page_size = ${PAGE_BYTES};
-      PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = 0;
@@ -136,7 +136,7 @@ export function createTables(db: DatabaseSync, state: State): void {
  * @throws HeadwaterError `BUFFER_NEWER`; SQLite's or JSON's error where the row is damaged
  */
 export function readState(db: DatabaseSync): State | undefined {
-  const version = db.prepare('PRAGMA user_version').get()!.user_version as number;
+  const version = versionOf(db);
   if (version === 0) return undefined;
   if (version === 1) migrate(db);
   if (version > SCHEMA_VERSION) {
@@ -200,10 +200,11 @@ function migrate(db: DatabaseSync): void {
 
 /** Brings the tables of a sound database to today's layout: from layout 2, the memory of packet ids; from layout 3, that of frames. */
 export function bringUpToDate(db: DatabaseSync): void {
-  const version = db.prepare('PRAGMA user_version').get()!.user_version as number;
+  const version = versionOf(db);
   if (version === SCHEMA_VERSION) return;
   db.exec('BEGIN IMMEDIATE');
   try {
+    for (const table of ['frames', 'packets']) db.exec(`DROP TABLE IF EXISTS temp.${table}`);
     if (version < 3) migratePackets(db);
     migrateFrames(db);
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
@@ -211,6 +212,26 @@ export function bringUpToDate(db: DatabaseSync): void {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
   }
+}
+
+/**
+ * Tables of today's layout in memory, in front of older ones, for a disk that has no room for them yet: they are as good for reading. Nothing that
+ * they are to remember may be stored before `bringUpToDate`, which drops them.
+ */
+export function bringUpToDateInMemory(db: DatabaseSync): void {
+  const inMemory = (table: string) => db.exec(table.replace('CREATE TABLE', 'CREATE TEMP TABLE'));
+  db.exec('PRAGMA temp_store = MEMORY; BEGIN');
+  if (versionOf(db) < 3) {
+    inMemory(PACKETS);
+    takePackets(db.prepare('SELECT client, packet, digest FROM main.packets ORDER BY at').iterate(), db);
+  }
+  inMemory(FRAMES);
+  takeFrames(db.prepare('SELECT * FROM main.frames').iterate(), db);
+  db.exec('COMMIT');
+}
+
+function versionOf(db: DatabaseSync): number {
+  return db.prepare('PRAGMA user_version').get()!.user_version as number;
 }
 
 const SQLITE_ERROR = 1;

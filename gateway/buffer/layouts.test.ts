@@ -2,7 +2,7 @@ import { openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { rowOf } from './database.ts';
+import { bringUpToDate, bringUpToDateInMemory, openDatabase, readState, rowOf } from './database.ts';
 import { writeNote } from './session.ts';
 import { Store } from './store.ts';
 import { folder, frame, inbound, message, optionsFor, outcomesOf, packet, TestClock } from './testing.ts';
@@ -87,6 +87,45 @@ test('a buffer of layout 2 is taken over: its records keep their identity, and e
   ];
   expect(outcomesOf(store.commit(others, none))).toEqual(['stored', 'stored']);
   store.close();
+});
+
+test('where there is no room for the new layout, what waits goes out, nothing is taken in, and it is made up for as soon as there is', () => {
+  using dir = folder();
+  const clock = new TestClock();
+  layout2(dir.path, clock);
+  const path = `${dir.path}/buffer.db`;
+  const db = openDatabase(path, 262_144);
+  const state = readState(db)!;
+  const { page_count: pages } = db.prepare('PRAGMA page_count').get()!;
+  db.exec(`PRAGMA max_page_count = ${pages}`);
+  expect(() => bringUpToDate(db)).toThrow('full');
+  bringUpToDateInMemory(db);
+  const store = new Store(optionsFor(dir.path), clock, {
+    path,
+    db,
+    state,
+    recovered: null,
+    noted: true,
+    upToDate: false,
+  });
+  const known = [...repeats([1, 2, 5_000]), message('x', inbound(9, 'c-1')), message('x', frame(10))];
+  expect(store.peek(1, 5, ...ALL).map(({ value }) => value)).toEqual(['"6"', '"7"']);
+  expect(() => store.commit(known, new Map([[1, 6]]))).toThrow('full');
+  store.commit([], new Map([[1, 6]]));
+  expect(store.status()).toMatchObject({ readings: 1, counts: { forwarded: 6, refused: known.length } });
+  expect(db.prepare('PRAGMA user_version').get()!.user_version).toBe(2);
+
+  db.exec('PRAGMA max_page_count = 1000000');
+  expect(new Set(outcomesOf(store.commit(known, none)))).toEqual(new Set(['duplicate']));
+  expect(outcomesOf(store.commit([message('new', frame(11))], none))).toEqual(['stored']);
+  store.close();
+  const again = new Store(optionsFor(dir.path), clock);
+  expect(again.recovered).toBe(null);
+  expect(again.peek(1, 6, ...ALL).map(({ value }) => value)).toEqual(['"7"', '"new"']);
+  expect(new Set(outcomesOf(again.commit([...known, message('again', frame(11))], none)))).toEqual(
+    new Set(['duplicate']),
+  );
+  again.close();
 });
 
 test('a buffer of layout 3 is taken over with the numbers it knows to have come', () => {

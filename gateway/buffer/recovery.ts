@@ -15,6 +15,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { HeadwaterError } from '../../contract/index.ts';
 import {
   bringUpToDate,
+  bringUpToDateInMemory,
   createTables,
   Damage,
   endOf,
@@ -44,6 +45,8 @@ export interface Opened {
   readonly recovered: string | null;
   /** Whether this opening is noted beside the database; see session.ts. */
   readonly noted: boolean;
+  /** False where the disk had no room to bring an older layout up to date: that must be done before anything is stored. */
+  readonly upToDate: boolean;
 }
 
 /**
@@ -93,12 +96,12 @@ function openWhole(dir: string, walLimit: number, now: number, note: Note | unde
     if (note?.damage !== undefined) throw new Damage(note.damage);
     const lostCommits = commitsBehindDamage(journal, PAGE_BYTES);
     if (lostCommits > 0) copyFileSync(journal, `${nameAside(dir, now)}-wal`);
-    const { db, state } = openSound(path, walLimit, now);
+    const { db, state, upToDate } = openSound(path, walLimit, now);
     const sign =
       lostCommits > 0
         ? `its journal is damaged (a copy was set aside), and the ${lostCommits} commits behind the damage cannot be read`
         : signOfReplacement(dir, note, state, hadJournal);
-    return { db, state, recovered: sign && goOnAsNew(db, state, sign, now) };
+    return { db, state, upToDate, recovered: sign && goOnAsNew(db, state, sign, now) };
   } catch (error) {
     if (note && hadJournal && !existsSync(journal)) noteClosed(dir, note);
     if (!saysDamaged(error)) throw error;
@@ -131,14 +134,14 @@ function readWhole(path: string): void {
   }
 }
 
-function openSound(path: string, walLimit: number, now: number): { db: DatabaseSync; state: State } {
+function openSound(path: string, walLimit: number, now: number): Omit<Found, 'recovered'> {
   const db = openDatabase(path, walLimit);
   try {
     check(db, path);
     startJournalAnew(db);
     const found = readState(db);
     if (found) {
-      bringUpToDate(db);
+      const upToDate = makeUpToDate(db);
       db.prepare('SELECT id, kind, ts, stored, value FROM records');
       db.prepare('SELECT device, boot, seen, used FROM frames');
       db.prepare('SELECT at, client, messages FROM packets');
@@ -152,14 +155,26 @@ function openSound(path: string, walLimit: number, now: number): { db: DatabaseS
         const select = db.prepare(`SELECT ${end} FROM records WHERE id > ? AND id < ?`);
         for (const lane of found.last.keys()) select.get(rowOf(lane, 0), endOf(lane));
       }
-      return { db, state: found };
+      return { db, state: found, upToDate };
     }
     const state = newState(now);
     createTables(db, state);
-    return { db, state };
+    return { db, state, upToDate: true };
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** A full disk is no reason to let what waits in the buffer wait: that goes on as if the layout were today's. */
+function makeUpToDate(db: DatabaseSync): boolean {
+  try {
+    bringUpToDate(db);
+    return true;
+  } catch (error) {
+    if (!saysDiskFailed(error)) throw error;
+    bringUpToDateInMemory(db);
+    return false;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Evicted, HeadwaterError, LANES } from '../../contract/index.ts';
 import { Ages, type Clock } from './ages.ts';
-import { Damage, encodeState, endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
+import { bringUpToDate, Damage, encodeState, endOf, PAGE_BYTES, rowOf, type State, sequenceOf } from './database.ts';
 import { asForwarded, epochsAfter } from './epochs.ts';
 import { Evictor } from './eviction.ts';
 import { KINDS, OUTCOMES } from './protocol.ts';
@@ -53,11 +53,12 @@ export class Store {
   /** A commit failed and was not undone yet: the connection may still show what it wrote, and the memory of ids what it did not store. */
   #undone = true;
   #noted: boolean;
+  #upToDate: boolean;
   /** Per lane, up to where `peek` has read without a hole. */
   readonly #shown = [0, 0, 0];
 
   constructor(options: BufferOptions, clock: Clock, opened: Opened = open(options, clock)) {
-    const { path, db, state, recovered, noted } = opened;
+    const { path, db, state, recovered, noted, upToDate } = opened;
     this.#options = options;
     this.#clock = clock;
     this.#walLimit = walLimitOf(options);
@@ -65,6 +66,7 @@ export class Store {
     this.#path = path;
     this.recovered = recovered;
     this.#noted = noted;
+    this.#upToDate = upToDate;
     this.#db = db;
     this.#state = state;
     this.#ages = new Ages(clock, state);
@@ -101,6 +103,7 @@ export class Store {
    * @throws SQLite's error when the disk fails; then nothing was stored or removed
    */
   commit(submissions: readonly Submission[], releases: ReadonlyMap<number, number>): Uint8Array {
+    if (submissions.length > 0) this.#makeUpToDate(submissions.length, releases);
     const before = JSON.stringify(this.#state);
     try {
       this.#undo();
@@ -127,6 +130,21 @@ export class Store {
       } catch {
         // A disk that cannot be read either. Nothing is stored or shown before it is done.
       }
+      throw error;
+    }
+  }
+
+  /** What Kafka has may leave without, and makes room. @throws SQLite's error where there is still too little */
+  #makeUpToDate(submissions: number, releases: ReadonlyMap<number, number>): void {
+    if (this.#upToDate) return;
+    try {
+      this.#undo();
+      bringUpToDate(this.#db);
+      this.#upToDate = true;
+      this.#undone = false;
+    } catch (error) {
+      this.refuse(submissions);
+      if (releases.size > 0) this.commit([], releases);
       throw error;
     }
   }

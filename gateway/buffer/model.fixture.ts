@@ -148,6 +148,11 @@ export class ModelledBuffer {
   }
 
   #after(): void {
+    // As group commit does where one commit may not give up all that grew too old.
+    for (let commits = 0; this.#store.behind; commits++) {
+      this.#store.commit([], new Map());
+      expect(commits).toBeLessThan(100);
+    }
     const { commits } = readState(this.#db)!;
     if (commits !== this.#committed.commits) this.#committed = { age: this.#age, wall: this.#clock.wall(), commits };
     this.#store.checkpoint();

@@ -220,9 +220,10 @@ export class Store {
         const spare = Math.min(this.#pageLimit / 16, 1024 * 1024);
         const target = Math.max(0, this.#pageLimit - wanted - spare);
         const most = used - Math.max(this.#walLimit, wanted + spare);
-        this.#behind ||= most > target;
         const down = Math.max(target, most);
-        return this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= down, this.#state) || forgot;
+        const any = this.#evictor.evictUntil(() => this.#pagesInUse() * PAGE_BYTES <= down, this.#state);
+        this.#behind ||= any && most > target;
+        return any || forgot;
       }
     } else if (used <= accepting) this.#full = false;
     return forgot;

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { command as flash } from './gateway-flash.ts';
 import { command as hashPassword } from './gateway-hash-password.ts';
 import { configFile, leaveWithin, openLog, stopSignal } from './support.ts';
+
+/** How long a gateway that is told to stop before it was ready may take to become it, and to close. */
+const STOP_WITHIN_MS = 8_000;
 
 export const command = new Command('gateway').description('the edge gateway: inputs, disk buffer, forwarder');
 
@@ -29,10 +33,13 @@ command
     log.level = levelOf(config);
     const manager = serviceManager({ log });
     manager.starting();
-    const gateway = await Promise.race([runGateway(config, { log }), stopped]);
+    const starting = runGateway(config, { log });
+    const gateway = await Promise.race([starting, stopped]);
     if (typeof gateway === 'string') {
-      // A repair may go on for minutes, and is begun anew by the next start like after a power cut.
       log.info({ signal: gateway }, 'stopping before it was ready');
+      // A buffer that is open is closed in order, or it would look like another's. A repair or a bad disk may take minutes: the next start begins
+      // anew, like after a power cut.
+      await Promise.race([starting.then((its) => its.close()).catch(() => {}), sleep(STOP_WITHIN_MS)]);
       process.exit(0);
     }
     started(async () => {

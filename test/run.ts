@@ -79,6 +79,8 @@ function test(suite: string): void {
     const file = relative(root, suiteResult.name);
     for (const assertion of suiteResult.assertionResults) {
       if (['skipped', 'todo'].includes(assertion.status)) skipped(file, assertion.fullName);
+      // Its process ended before it could run, which no other number tells.
+      if (assertion.status === 'pending') failures.push(`${file} > ${assertion.fullName}: did not run`);
       if (assertion.status === 'failed') failures.push(`${file} > ${assertion.fullName}: ${briefly(assertion)}`);
     }
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -411,6 +411,41 @@ test('a gateway that is closed while newer messages wait refuses them', async ()
   const waiting = send(2).outcome;
   await close();
   expect(await waiting).toBe('refused');
+});
+
+test('a damaged line that is still JSON becomes a dead letter, and what comes after it is stored', async () => {
+  const { send, close } = await open();
+  await send(1).outcome;
+  await close();
+  const line = { boot: 'boot-1', at: 11_000, source: 'mqtt', topic: 5, payload: 'MQ==' };
+  appendFileSync(join(dir, 'held.jsonl'), `${JSON.stringify(line)}\n`);
+  clock.set = true;
+  const { send: sendAgain, held } = await open();
+  await vi.waitFor(() => expect(held()).toBe(undefined));
+  expect(await sendAgain(2).outcome).toBe('stored');
+  const entries = submissions.flatMap((submission) => submission.entries);
+  expect(entries.map(({ kind }) => kind)).toEqual(['reading', 'rejected', 'reading']);
+  expect(Rejected.parse(JSON.parse(entries[1]!.value)).code).toBe('HELD_DAMAGED');
+});
+
+test('a file that cannot be opened is waited for, and set aside when it cannot be read at all', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  try {
+    mkdirSync(join(dir, 'held.jsonl'));
+    const opening = open();
+    await vi.waitFor(
+      async () => {
+        await vi.advanceTimersByTimeAsync(1_000);
+        expect(readdirSync(dir)).toContainEqual(expect.stringMatching(/^held\.jsonl\.unreadable-\d+$/));
+      },
+      { timeout: 60_000, interval: 10 },
+    );
+    const { send } = await opening;
+    expect(await send(1).outcome).toBe('stored');
+    expect(submissions).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('what was damaged in the file becomes dead letters, and the rest is stored', async () => {

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome, Submission } from '../../buffer/index.ts';
 import type { Decoder } from '../decode/decode.ts';
 import type { Message, Receipt, Receive } from '../input.ts';
@@ -17,6 +19,8 @@ const CHECK_MS = 1_000;
 /** A time service that has a network sets the clock within this; what has not by then cannot reach a server. */
 const ALARMS_WAIT_MS = 120_000;
 const ANNOUNCE_EVERY_MS = 10_000;
+/** So many times a file that cannot be opened is tried, one second after the other. */
+const OPEN_TRIES = 10;
 /** Bytes of memory, about, that come of each of a message while it is written to the file; and once it is decoded, at worst: a line of CSV has two. */
 const IN_THE_FILE = 2;
 const MOST_MADE_OF_A_BYTE = 256;
@@ -49,6 +53,22 @@ export interface HeldStatus {
   /** Bytes of the file. */
   readonly bytes: number;
   readonly detail: string;
+}
+
+/** A disk that takes no file is waited for, while the buffer leaves it. What cannot be read at all is set aside: nothing new would get past it. */
+async function openHeldFile(file: string, log: HeldLog): Promise<HeldFile> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await HeldFile.open(file, log);
+    } catch (err) {
+      log.warn({ err, file }, 'the file of messages held until the clock is set cannot be opened; trying again');
+    }
+    await sleep(CHECK_MS);
+    if (tries % OPEN_TRIES !== 0 || !existsSync(file)) continue;
+    const aside = `${file}.unreadable-${Date.now()}`;
+    await rename(file, aside).catch(() => {});
+    log.warn({ file, aside }, 'it was set aside with what it holds');
+  }
 }
 
 /** The way from the inputs to the buffer. What an earlier run held goes there first, as soon as the time is known; newer messages wait behind it. */
@@ -115,7 +135,7 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
         const outcomes = await Promise.all(waiting.map((line) => handOver(line, name, starts)));
         waiting = waiting.filter((_, i) => outcomes[i] === 'refused');
         if (closed) return;
-        if (waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
+        if (waiting.length > 0) await sleep(CHECK_MS);
       }
       await from.markDone(last);
     }
@@ -146,18 +166,25 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
       const outcome = await submit({ ...submission, id: line });
       return id === undefined || outcome === 'refused' ? outcome : submit({ entries: [], id });
     };
-    if (held === undefined) {
-      const problem = {
-        code: 'HELD_DAMAGED',
-        reason: 'a message held while the clock was not set was damaged on the disk',
-      };
-      return decoder.receive({ source: 'held', payload: Buffer.from(text), problem }, clock.now(), once, 'later')
-        .outcome;
-    }
+    const damaged = () => {
+      const reason = 'a message held while the clock was not set was damaged on the disk';
+      const message = {
+        source: 'held',
+        payload: Buffer.from(text),
+        problem: { code: 'HELD_DAMAGED', reason },
+      } as const;
+      return decoder.receive(message, clock.now(), once, 'later').outcome;
+    };
+    if (held === undefined) return damaged();
     const { boot, at, alarm: _, payload, ...message } = held;
     const receivedAt = Math.round((starts.get(boot) ?? starts.get(clock.bootId)!) + at);
     const time = !clock.isSet() ? 'shown' : boot === clock.bootId ? 'later' : 'latest';
-    return decoder.receive({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, once, time).outcome;
+    try {
+      return decoder.receive({ ...message, payload: Buffer.from(payload, 'base64') }, receivedAt, once, time).outcome;
+    } catch {
+      // Still JSON, but no message: nothing after it would ever get through.
+      return damaged();
+    }
   }
 
   function begin(from: HeldFile): void {
@@ -168,7 +195,7 @@ export async function openIntake(options: HoldOptions): Promise<Intake> {
   }
 
   if (!isTime() || existsSync(file)) {
-    holding = await HeldFile.open(file, log);
+    holding = await openHeldFile(file, log);
     if (isTime()) begin(holding);
     else log.warn({ file }, 'the clock of this machine is not set: readings are held until it is');
   }

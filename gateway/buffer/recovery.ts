@@ -97,11 +97,17 @@ function openWhole(dir: string, walLimit: number, now: number, note: Note | unde
     const lostCommits = commitsBehindDamage(journal, PAGE_BYTES);
     if (lostCommits > 0) copyFileSync(journal, `${nameAside(dir, now)}-wal`);
     const { db, state, upToDate } = openSound(path, walLimit, now);
-    const sign =
-      lostCommits > 0
-        ? `its journal is damaged (a copy was set aside), and the ${lostCommits} commits behind the damage cannot be read`
-        : signOfReplacement(dir, note, state, hadJournal);
-    return { db, state, upToDate, recovered: sign && goOnAsNew(db, state, sign, now) };
+    try {
+      const sign =
+        lostCommits > 0
+          ? `its journal is damaged (a copy was set aside), and the ${lostCommits} commits behind the damage cannot be read`
+          : signOfReplacement(dir, note, state, hadJournal);
+      return { db, state, upToDate, recovered: sign && goOnAsNew(db, state, sign, now) };
+    } catch (error) {
+      // Or the repair would find it in use.
+      db.close();
+      throw error;
+    }
   } catch (error) {
     if (note && hadJournal && !existsSync(journal)) noteClosed(dir, note);
     if (!saysDamaged(error)) throw error;

@@ -164,9 +164,17 @@ test('the lag of a reader that stands still grows and shows in platform.health, 
   });
   const standing = () => lastOf('hub-1')?.lag[name] ?? 0;
   await until('some lag', 240, () => standing() >= 300);
-  const before = standing();
+  let before = standing();
   await more();
-  await until('more lag', 240, () => standing() >= before + 300);
+  await until('more lag', 240, async () => {
+    // A transaction that had written before the right was gone may still be committed, and takes some of the lag away.
+    if (standing() < before) {
+      before = standing();
+      await more();
+      await more();
+    }
+    return standing() >= Math.max(before + 300, 600);
+  });
   expect(lastOf('hub-1')!.lagMax).toBeGreaterThanOrEqual(600);
   const labels = `{group="hub.finance",topic="${topic}"}`;
   expect(await metric(`headwater_platform_consumer_lag_records${labels}`)).toBeGreaterThanOrEqual(600);

@@ -14,6 +14,8 @@ const MAX_BYTES = 64 * 1_024 * 1_024;
 const BATCH = 64;
 /** Characters of their lines: decoded, a message may be a hundred times as much. */
 const BATCH_LENGTH = 131_072;
+/** Longer than any machine runs: a damaged digit must not move what came in other starts by centuries. */
+const MAX_UPTIME_MS = 20 * 366 * 86_400_000;
 const DONE = '#';
 const NEWLINE = 10;
 
@@ -199,7 +201,9 @@ function parseHeld(line: string): Held | undefined {
   try {
     const held = JSON.parse(line);
     const texts = [held.boot, held.source, held.payload];
-    return texts.every((text) => typeof text === 'string') && Number.isFinite(held.at) ? held : undefined;
+    return texts.every((text) => typeof text === 'string') && held.at >= 0 && held.at < MAX_UPTIME_MS
+      ? held
+      : undefined;
   } catch {
     return undefined;
   }

@@ -452,7 +452,7 @@ test('what was damaged in the file becomes dead letters, and the rest is stored'
   const first = await open();
   await first.send(1).outcome;
   const file = join(dir, 'held.jsonl');
-  appendFileSync(file, 'null\n{"boot":"b","at":1}\n');
+  appendFileSync(file, 'null\n{"boot":"b","at":1}\n{"boot":"b","at":9.3e15,"source":"serial:x","payload":"MQ=="}\n');
   appendFileSync(file, Buffer.from([0, 0xff, 0xfe, 10]));
   await first.close();
   const second = await open();
@@ -464,6 +464,7 @@ test('what was damaged in the file becomes dead letters, and the rest is stored'
   const kept = submissions.flatMap(({ entries }) => entries).map(({ kind, value }) => ({ kind, ...JSON.parse(value) }));
   expect(kept.map(({ kind, value }) => (kind === 'reading' ? value : kind))).toEqual([
     1,
+    'rejected',
     'rejected',
     'rejected',
     'rejected',

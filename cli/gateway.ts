@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { command as flash } from './gateway-flash.ts';
 import { command as hashPassword } from './gateway-hash-password.ts';
@@ -39,7 +38,8 @@ command
       log.info({ signal: gateway }, 'stopping before it was ready');
       // A buffer that is open is closed in order, or it would look like another's. A repair or a bad disk may take minutes: the next start begins
       // anew, like after a power cut.
-      await Promise.race([starting.then((its) => its.close()).catch(() => {}), sleep(STOP_WITHIN_MS)]);
+      leaveWithin(STOP_WITHIN_MS);
+      await starting.then((its) => its.close()).catch(() => {});
       process.exit(0);
     }
     started(async () => {

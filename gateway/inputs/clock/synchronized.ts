@@ -15,7 +15,6 @@ const TIMEOUT_MS = 5_000;
 const BATTERY_WITHIN_MS = 60_000;
 /** So long after the machine's start, a time service that is not running will not be, and one that reaches a server has set the clock. */
 const SERVICES_ACT_WITHIN_MS = 120_000;
-
 /** A service that is being started anew is none for less than this. */
 const STARTS_WITHIN_MS = 1_000;
 
